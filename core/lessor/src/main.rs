@@ -1,0 +1,3 @@
+//! The `lessor` command.
+#![forbid(unsafe_code)]
+fn main() {}
