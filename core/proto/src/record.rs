@@ -1,0 +1,130 @@
+//! What is written to the journal: one absolute statement about one address.
+//!
+//! A record says all there is to say, so repeating one is harmless, and the newest record of an
+//! address is its whole history. The octets on disk are the store's business.
+
+use core::net::Ipv4Addr;
+
+/// Most octets of an identity in a record, its kind octet included.
+pub const MAX_IDENTITY: usize = 256;
+/// Most octets of option 82 that are stored; a longer one is echoed only, and counted.
+pub const MAX_AGENT_INFO: usize = 512;
+
+/// What happened to the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// A lease was granted, extended or moved to another relay or circuit.
+    Active = 1,
+    /// The client gave its lease back; the address stays remembered for it.
+    Released = 2,
+    /// The binding was ended by the server: yielded, by an operator, or by a NAK.
+    Ended = 3,
+    /// The client found the address in use; it is set aside until `expiry`.
+    Declined = 4,
+    /// The server set the address aside until `expiry` (a probe was answered).
+    SetAside = 5,
+    /// The address is free again before or at the end of its probation.
+    ProbationEnded = 6,
+    /// An operator reserved the address for the identity.
+    ReservationAdded = 7,
+    /// An operator removed the reservation.
+    ReservationRemoved = 8,
+    /// Wall time, each minute; the address is unspecified.
+    Time = 9,
+}
+
+impl RecordKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Active,
+        Self::Released,
+        Self::Ended,
+        Self::Declined,
+        Self::SetAside,
+        Self::ProbationEnded,
+        Self::ReservationAdded,
+        Self::ReservationRemoved,
+        Self::Time,
+    ];
+
+    /// The kind that `number` stands for in a file.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// The kind as an operator reads it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Released => "released",
+            Self::Ended => "ended",
+            Self::Declined => "declined",
+            Self::SetAside => "set-aside",
+            Self::ProbationEnded => "probation-ended",
+            Self::ReservationAdded => "reservation-added",
+            Self::ReservationRemoved => "reservation-removed",
+            Self::Time => "time",
+        }
+    }
+}
+
+/// Where a message came in: port and VLAN, part of what a binding remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Origin {
+    /// Number of the port in the configuration.
+    pub port: u8,
+    /// Outer VLAN, 0 if untagged.
+    pub outer_vid: u16,
+    /// Inner VLAN, 0 if there is none.
+    pub inner_vid: u16,
+}
+
+/// One statement about one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// What happened.
+    pub kind: RecordKind,
+    /// Address space (VRF) of the address.
+    pub space: u16,
+    /// The address.
+    pub addr: Ipv4Addr,
+    /// Generation of the address word under which this was decided.
+    pub generation: u64,
+    /// When it happened, Unix seconds.
+    pub time: u64,
+    /// When the lease or the probation ends, Unix seconds; `u64::MAX` never.
+    pub expiry: u64,
+    /// Lease time told to the client, seconds.
+    pub lease: u32,
+    /// Where the client was seen.
+    pub origin: Origin,
+    /// Relay agent it came through; unspecified if none.
+    pub giaddr: Ipv4Addr,
+    /// Identity of the client with its kind octet; empty if there is none.
+    pub identity: &'a [u8],
+    /// Hardware type, RFC 2131 §2.
+    pub htype: u8,
+    /// Hardware address, at most sixteen octets.
+    pub chaddr: &'a [u8],
+    /// Option 82 as received, without code and length.
+    pub agent_info: &'a [u8],
+}
+
+/// Position of a record in its worker's ring: the first is 1, none is 0.
+pub type Sequence = u64;
+
+/// Where a shard writes its records. The worker's end of the journal ring, or a list in a test.
+pub trait Journal {
+    /// Whether two records of the greatest length fit. A shard asks before it changes anything.
+    fn has_room(&self) -> bool;
+
+    /// Takes a record, and says its place. Asked only after [`Journal::has_room`], at most twice
+    /// for one message.
+    fn append(&mut self, record: &Record<'_>) -> Sequence;
+
+    /// The place up to which records are durable.
+    fn durable(&self) -> Sequence;
+}
