@@ -1,0 +1,161 @@
+//! From an address, or a port and its VLAN tags, to what is configured there.
+
+use super::{Link, LinkAddress, Network, Spec, Subnet};
+use crate::address::{Cell, Directory, Space};
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+/// Position of a network in [`Config`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NetworkIndex(pub u32);
+
+/// Position of a subnet in its network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SubnetIndex(pub u32);
+
+/// Position of a link in [`Config`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkIndex(pub u32);
+
+/// Network and subnet of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The network.
+    pub network: NetworkIndex,
+    /// Its subnet.
+    pub subnet: SubnetIndex,
+}
+
+#[derive(Debug)]
+struct Range {
+    space: Space,
+    first: u32,
+    last: u32,
+    place: Place,
+}
+
+/// One snapshot of the configuration, shared by all workers.
+#[derive(Debug)]
+pub struct Config {
+    links: Vec<Link>,
+    /// (port, outer, inner) of each link, sorted, with its index.
+    by_tags: Vec<((u8, u16, u16), LinkIndex)>,
+    networks: Vec<Network>,
+    /// Subnets of all networks, sorted by space and first address.
+    ranges: Vec<Range>,
+    directory: Directory,
+}
+
+impl Config {
+    /// Indexes `spec`. `directory` names every address of its pools, reservations and of the
+    /// store; hints are made from what its words say now.
+    #[must_use]
+    pub fn new(spec: Spec, directory: Directory) -> Self {
+        let networks = spec.networks.into_iter();
+        let networks: Vec<_> = networks.map(|n| Network::new(n, &directory)).collect();
+        let mut ranges: Vec<_> = (0u32..).zip(&networks).flat_map(ranges_of).collect();
+        ranges.sort_by_key(|r| (r.space.0, r.first));
+        let links = (0u32..).zip(&spec.links);
+        let mut by_tags: Vec<_> =
+            links.map(|(i, l)| ((l.port, l.vids.0, l.vids.1), LinkIndex(i))).collect();
+        by_tags.sort_by_key(|(tags, _)| *tags);
+        Self { links: spec.links, by_tags, networks, ranges, directory }
+    }
+
+    /// The networks, in the order of the file.
+    #[must_use]
+    pub fn networks(&self) -> &[Network] {
+        &self.networks
+    }
+
+    /// A network.
+    #[must_use]
+    pub fn network(&self, index: NetworkIndex) -> Option<&Network> {
+        self.networks.get(index.0 as usize)
+    }
+
+    /// A network and its subnet.
+    #[must_use]
+    pub fn subnet(&self, place: Place) -> Option<(&Network, &Subnet)> {
+        let network = self.network(place.network)?;
+        Some((network, network.subnets.get(place.subnet.0 as usize)?))
+    }
+
+    /// The subnet that `addr` lies in.
+    #[must_use]
+    pub fn place_of(&self, space: Space, addr: Ipv4Addr) -> Option<Place> {
+        let addr = addr.to_bits();
+        let after = self.ranges.partition_point(|r| (r.space.0, r.first) <= (space.0, addr));
+        let range = self.ranges.get(after.checked_sub(1)?)?;
+        (range.space == space && addr <= range.last).then_some(range.place)
+    }
+
+    /// The link of a port and VLAN tags.
+    #[must_use]
+    pub fn link_of(&self, port: u8, vids: (u16, u16)) -> Option<LinkIndex> {
+        let tags = (port, vids.0, vids.1);
+        let at = self.by_tags.binary_search_by_key(&tags, |(tags, _)| *tags).ok()?;
+        self.by_tags.get(at).map(|(_, link)| *link)
+    }
+
+    /// A link.
+    #[must_use]
+    pub fn link(&self, index: LinkIndex) -> Option<&Link> {
+        self.links.get(index.0 as usize)
+    }
+
+    /// The links, in the order of the file.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Whether `addr` is one of the appliance's own addresses in `space`.
+    #[must_use]
+    pub fn is_ours(&self, space: Space, addr: Ipv4Addr) -> bool {
+        self.links.iter().any(|l| l.space == space && l.has(addr))
+    }
+
+    /// The address word of `addr`.
+    #[must_use]
+    pub fn cell(&self, space: Space, addr: Ipv4Addr) -> Option<Cell> {
+        self.directory.cell(space, addr)
+    }
+
+    /// The directory of address words.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+}
+
+impl Link {
+    /// Whether `addr` is ours on this link.
+    #[must_use]
+    pub fn has(&self, addr: Ipv4Addr) -> bool {
+        self.addresses.iter().any(|a| a.addr == addr)
+    }
+
+    /// Whether `addr` lies in a prefix of this link.
+    #[must_use]
+    pub fn is_attached(&self, addr: Ipv4Addr) -> bool {
+        self.addresses.iter().any(|a| a.prefix.contains(addr))
+    }
+
+    /// Our address among the link's that lies in the prefix of `addr`.
+    #[must_use]
+    pub fn address_beside(&self, addr: Ipv4Addr) -> Option<LinkAddress> {
+        self.addresses.iter().copied().find(|a| a.prefix.contains(addr))
+    }
+}
+
+fn ranges_of((index, network): (u32, &Network)) -> Vec<Range> {
+    let subnets = (0u32..).zip(&network.subnets);
+    let range = |(at, subnet): (u32, &Subnet)| Range {
+        space: network.space,
+        first: subnet.prefix.first().to_bits(),
+        last: subnet.prefix.last().to_bits(),
+        place: Place { network: NetworkIndex(index), subnet: SubnetIndex(at) },
+    };
+    subnets.map(range).collect()
+}

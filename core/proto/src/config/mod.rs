@@ -1,0 +1,317 @@
+//! What the operator configured, as the machine reads it: validated, immutable, swapped whole.
+//!
+//! `lessor` checks the file and fills a [`Spec`]; [`Config::new`] indexes it. Nothing here checks
+//! again what the file's validation proved (pools inside their subnet and disjoint, networks of
+//! one space disjoint); where it is violated the first entry wins and nothing else happens.
+
+mod lookup;
+mod options;
+mod pool;
+mod rules;
+
+use crate::address::{Directory, Space};
+use crate::identity::IdentityMode;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use hashbrown::HashMap;
+
+pub use lookup::{Config, LinkIndex, NetworkIndex, Place, SubnetIndex};
+pub use options::{OptionEntry, OptionSet};
+pub use pool::{Pool, PoolSpec};
+pub use rules::{InformReply, LeaseTimes, Mark, OnMove, RoutedNak, Rules};
+
+/// Interned name of a network; part of a binding's key, stable over reloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NetworkKey(pub u32);
+
+/// All that was configured, in the order of the file.
+#[derive(Debug, Default)]
+pub struct Spec {
+    /// Every (port, VLAN tags) that the appliance serves or has an address on.
+    pub links: Vec<Link>,
+    /// The networks.
+    pub networks: Vec<NetworkSpec>,
+}
+
+/// One layer-2 network the appliance is attached to: a port and its VLAN tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Number of the port.
+    pub port: u8,
+    /// Outer and inner VLAN, 0 where there is none.
+    pub vids: (u16, u16),
+    /// Address space of the link.
+    pub space: Space,
+    /// Our addresses on it; the first one answers broadcasts of networks it has no address in.
+    pub addresses: Vec<LinkAddress>,
+    /// Largest IP datagram the link carries.
+    pub mtu: u16,
+    /// Whether option 82 of a direct client decides anything (C160); it is echoed either way.
+    pub trust_option82: bool,
+}
+
+/// An address of the appliance with the prefix of its link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkAddress {
+    /// The address.
+    pub addr: Ipv4Addr,
+    /// Its prefix.
+    pub prefix: Prefix,
+}
+
+/// An IPv4 prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    first: u32,
+    len: u8,
+}
+
+impl Prefix {
+    /// The prefix of `len` bits that `addr` lies in; `None` above 32 bits.
+    #[must_use]
+    pub fn new(addr: Ipv4Addr, len: u8) -> Option<Self> {
+        (len <= 32).then(|| Self { first: addr.to_bits() & Self::bits(len), len })
+    }
+
+    const fn bits(len: u8) -> u32 {
+        if len == 0 { 0 } else { u32::MAX << (32 - len) }
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub fn first(self) -> Ipv4Addr {
+        self.first.into()
+    }
+
+    /// Its last address, the directed broadcast of an ordinary subnet.
+    #[must_use]
+    pub fn last(self) -> Ipv4Addr {
+        (self.first | !Self::bits(self.len)).into()
+    }
+
+    /// Its mask.
+    #[must_use]
+    pub fn mask(self) -> Ipv4Addr {
+        Self::bits(self.len).into()
+    }
+
+    /// Its length in bits.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a prefix length, not a count")]
+    pub fn len(self) -> u8 {
+        self.len
+    }
+
+    /// Whether `addr` lies in it.
+    #[must_use]
+    pub fn contains(self, addr: Ipv4Addr) -> bool {
+        addr.to_bits() & Self::bits(self.len) == self.first
+    }
+}
+
+/// A network as configured: a shared network or a lone subnet.
+#[derive(Debug)]
+pub struct NetworkSpec {
+    /// Name in the file.
+    pub name: String,
+    /// The name, interned.
+    pub key: NetworkKey,
+    /// Address space.
+    pub space: Space,
+    /// What identifies a client here.
+    pub identity: IdentityMode,
+    /// The knobs.
+    pub rules: Rules,
+    /// Client-ids that identify nobody, besides all octets after the type 00 or ff (C158).
+    pub ignored_client_ids: Vec<Box<[u8]>>,
+    /// Relays that may speak for it; `None` is any (C164).
+    pub relays: Option<Vec<Ipv4Addr>>,
+    /// Its subnets, at least one.
+    pub subnets: Vec<SubnetSpec>,
+    /// Its reservations.
+    pub reservations: Vec<Reservation>,
+}
+
+/// A subnet as configured, with what it inherits from its network and the defaults merged in.
+#[derive(Debug)]
+pub struct SubnetSpec {
+    /// Its prefix.
+    pub prefix: Prefix,
+    /// Its pools, disjoint and inside the prefix.
+    pub pools: Vec<PoolSpec>,
+    /// Ranges that are never assigned, first and last address.
+    pub excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// Lease times.
+    pub lease: LeaseTimes,
+    /// Options for its clients; without 1, 51, 53, 54, 58 and 59, which follow from the rest.
+    pub options: OptionSet,
+    /// What a client boots from.
+    pub boot: Boot,
+    /// Option 54 where it is not to be the address that was asked (C11).
+    pub server_id: Option<Ipv4Addr>,
+}
+
+/// Boot data of a subnet, in the header's own fields (C22, C163).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boot {
+    /// `siaddr`.
+    pub next_server: Ipv4Addr,
+    /// `sname`, at most 63 octets.
+    pub server_name: Box<[u8]>,
+    /// `file`, at most 127 octets.
+    pub boot_file: Box<[u8]>,
+}
+
+impl Default for Boot {
+    fn default() -> Self {
+        Self {
+            next_server: Ipv4Addr::UNSPECIFIED,
+            server_name: Box::default(),
+            boot_file: Box::default(),
+        }
+    }
+}
+
+/// An address kept for one client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// The client: an [`crate::identity::Identity`] of kind client-id or chaddr.
+    pub client: Box<[u8]>,
+    /// The address, in a pool or outside of all of them.
+    pub addr: Ipv4Addr,
+}
+
+/// A network, indexed.
+#[derive(Debug)]
+pub struct Network {
+    /// Name in the file.
+    pub name: String,
+    /// The name, interned.
+    pub key: NetworkKey,
+    /// Address space.
+    pub space: Space,
+    /// What identifies a client here.
+    pub identity: IdentityMode,
+    /// The knobs.
+    pub rules: Rules,
+    /// Client-ids that identify nobody (C158).
+    pub ignored_client_ids: Vec<Box<[u8]>>,
+    /// Relays that may speak for it; `None` is any (C164).
+    pub relays: Option<Vec<Ipv4Addr>>,
+    /// Its subnets.
+    pub subnets: Vec<Subnet>,
+    reserved_for: HashMap<Box<[u8]>, Ipv4Addr>,
+    reserved: HashMap<Ipv4Addr, Box<[u8]>>,
+}
+
+/// A subnet, with its pools' hints.
+#[derive(Debug)]
+pub struct Subnet {
+    /// Its prefix.
+    pub prefix: Prefix,
+    /// Its pools.
+    pub pools: Vec<Pool>,
+    /// Ranges that are never assigned.
+    pub excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// Lease times.
+    pub lease: LeaseTimes,
+    /// Options for its clients.
+    pub options: OptionSet,
+    /// What a client boots from.
+    pub boot: Boot,
+    /// Option 54 where it is configured.
+    pub server_id: Option<Ipv4Addr>,
+}
+
+impl Network {
+    fn new(spec: NetworkSpec, directory: &Directory) -> Self {
+        let mut reserved_for = HashMap::new();
+        let mut reserved = HashMap::new();
+        for Reservation { client, addr } in spec.reservations {
+            reserved.entry(addr).or_insert_with(|| client.clone());
+            reserved_for.entry(client).or_insert(addr);
+        }
+        let space = spec.space;
+        let subnets = spec.subnets.into_iter();
+        let subnets = subnets.map(|s| Subnet::new(s, space, &reserved, directory)).collect();
+        Self {
+            name: spec.name,
+            key: spec.key,
+            space,
+            identity: spec.identity,
+            rules: spec.rules,
+            ignored_client_ids: spec.ignored_client_ids,
+            relays: spec.relays,
+            subnets,
+            reserved_for,
+            reserved,
+        }
+    }
+
+    /// The address kept for `client`, an identity of kind client-id or chaddr.
+    #[must_use]
+    pub fn reservation_for(&self, client: &[u8]) -> Option<Ipv4Addr> {
+        self.reserved_for.get(client).copied()
+    }
+
+    /// The client that `addr` is kept for.
+    #[must_use]
+    pub fn reserved(&self, addr: Ipv4Addr) -> Option<&[u8]> {
+        self.reserved.get(&addr).map(AsRef::as_ref)
+    }
+
+    /// Whether anything is reserved; most networks need not look.
+    #[must_use]
+    pub fn has_reservations(&self) -> bool {
+        !self.reserved.is_empty()
+    }
+
+    /// The subnet that `addr` lies in, with its index.
+    #[must_use]
+    pub fn subnet_of(&self, addr: Ipv4Addr) -> Option<(SubnetIndex, &Subnet)> {
+        let at = self.subnets.iter().position(|s| s.prefix.contains(addr))?;
+        Some((SubnetIndex(u32::try_from(at).ok()?), self.subnets.get(at)?))
+    }
+}
+
+impl Subnet {
+    fn new(
+        spec: SubnetSpec,
+        space: Space,
+        reserved: &HashMap<Ipv4Addr, Box<[u8]>>,
+        directory: &Directory,
+    ) -> Self {
+        let excluded = spec.excluded;
+        let pools = spec.pools.iter();
+        let open = |addr: Ipv4Addr| !is_within(&excluded, addr) && !reserved.contains_key(&addr);
+        let pools = pools.map(|p| Pool::new(p, space, directory, open)).collect();
+        Self {
+            prefix: spec.prefix,
+            pools,
+            lease: spec.lease,
+            options: spec.options,
+            boot: spec.boot,
+            server_id: spec.server_id,
+            excluded,
+        }
+    }
+
+    /// The pool that may assign `addr`, unless the address is excluded.
+    #[must_use]
+    pub fn pool_of(&self, addr: Ipv4Addr) -> Option<&Pool> {
+        let pool = self.pools.iter().find(|p| p.first <= addr && addr <= p.last)?;
+        (!self.is_excluded(addr)).then_some(pool)
+    }
+
+    /// Whether `addr` is never to be assigned.
+    #[must_use]
+    pub fn is_excluded(&self, addr: Ipv4Addr) -> bool {
+        is_within(&self.excluded, addr)
+    }
+}
+
+fn is_within(ranges: &[(Ipv4Addr, Ipv4Addr)], addr: Ipv4Addr) -> bool {
+    ranges.iter().any(|&(first, last)| first <= addr && addr <= last)
+}
