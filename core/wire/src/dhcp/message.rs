@@ -1,0 +1,288 @@
+//! The fixed part of a message, RFC 2131 §2.
+
+use core::net::Ipv4Addr;
+
+use super::Options;
+use crate::{Malformed, field};
+
+/// Octets before the options: the fixed part and the magic cookie, RFC 2131 §2, §3.
+pub(super) const FIXED: usize = 240;
+
+/// Octets of `sname`.
+pub(super) const SNAME_LEN: usize = 64;
+
+/// Octets of `file`.
+pub(super) const FILE_LEN: usize = 128;
+
+const COOKIE: [u8; 4] = [99, 130, 83, 99];
+
+/// The flag by which a client asks for broadcast replies, RFC 2131 figure 2.
+const BROADCAST: u16 = 0x8000;
+
+/// Values of `op`.
+pub mod op {
+    /// BOOTREQUEST: to a server.
+    pub const REQUEST: u8 = 1;
+    /// BOOTREPLY: from a server.
+    pub const REPLY: u8 = 2;
+}
+
+/// Where each field begins, RFC 2131 figure 1.
+pub(super) mod at {
+    pub(super) const OP: usize = 0;
+    pub(super) const HTYPE: usize = 1;
+    pub(super) const HLEN: usize = 2;
+    pub(super) const HOPS: usize = 3;
+    pub(super) const XID: usize = 4;
+    pub(super) const SECS: usize = 8;
+    pub(super) const FLAGS: usize = 10;
+    pub(super) const CIADDR: usize = 12;
+    pub(super) const YIADDR: usize = 16;
+    pub(super) const SIADDR: usize = 20;
+    pub(super) const GIADDR: usize = 24;
+    pub(super) const CHADDR: usize = 28;
+    pub(in crate::dhcp) const SNAME: usize = 44;
+    pub(in crate::dhcp) const FILE: usize = 108;
+    pub(in crate::dhcp) const COOKIE: usize = 236;
+
+    const _: () = assert!(GIADDR + 4 == CHADDR && CHADDR + 16 == SNAME);
+    const _: () = assert!(SNAME + super::SNAME_LEN == FILE && FILE + super::FILE_LEN == COOKIE);
+    const _: () = assert!(COOKIE + 4 == super::FIXED);
+}
+
+/// A message, borrowed from the packet it arrived in.
+///
+/// [`Message::parse`] is the only way in and refuses what an accessor could not
+/// answer for, so no accessor fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    fixed: &'a [u8; FIXED],
+    /// All of the message, not longer than a `u16` can say.
+    octets: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// Checks the fixed part of `octets`, a UDP payload.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first reason the octets are not a message.
+    #[inline]
+    pub fn parse(octets: &'a [u8]) -> Result<Self, Malformed> {
+        let fixed = octets.first_chunk().ok_or(Malformed::MessageTruncated)?;
+        if octets.len() > usize::from(u16::MAX) {
+            return Err(Malformed::MessageOversize);
+        }
+        let message = Self { fixed, octets };
+        if message.field::<{ at::COOKIE }, 4>() != COOKIE {
+            return Err(Malformed::Cookie);
+        }
+        if !matches!(message.op(), op::REQUEST | op::REPLY) {
+            return Err(Malformed::Op);
+        }
+        if message.chaddr_field().len() < message.hlen().into() {
+            return Err(Malformed::HardwareLength);
+        }
+        Ok(message)
+    }
+
+    /// As [`Message::parse`], for a server, which answers no replies.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first reason the octets are not a request.
+    #[inline]
+    pub fn parse_request(octets: &'a [u8]) -> Result<Self, Malformed> {
+        let message = Self::parse(octets)?;
+        if message.op() == op::REQUEST {
+            Ok(message)
+        } else {
+            Err(Malformed::NotARequest)
+        }
+    }
+
+    /// Walks the options once, so that each can be asked for.
+    ///
+    /// # Errors
+    ///
+    /// Refuses options of which one overruns its field.
+    #[inline]
+    pub fn options(self) -> Result<Options<'a>, Malformed> {
+        Options::parse(self.octets)
+    }
+
+    /// All octets of the message.
+    #[must_use]
+    pub const fn as_octets(self) -> &'a [u8] {
+        self.octets
+    }
+
+    /// BOOTREQUEST or BOOTREPLY.
+    #[must_use]
+    pub const fn op(self) -> u8 {
+        self.fixed[at::OP]
+    }
+
+    /// Hardware type.
+    #[must_use]
+    pub const fn htype(self) -> u8 {
+        self.fixed[at::HTYPE]
+    }
+
+    /// Octets of the hardware address, at most sixteen.
+    #[must_use]
+    pub const fn hlen(self) -> u8 {
+        self.fixed[at::HLEN]
+    }
+
+    /// Relay agents that the message passed.
+    #[must_use]
+    pub const fn hops(self) -> u8 {
+        self.fixed[at::HOPS]
+    }
+
+    /// Transaction.
+    #[must_use]
+    pub fn xid(self) -> u32 {
+        u32::from_be_bytes(self.field::<{ at::XID }, 4>())
+    }
+
+    /// Seconds since the client began.
+    #[must_use]
+    pub fn secs(self) -> u16 {
+        u16::from_be_bytes(self.field::<{ at::SECS }, 2>())
+    }
+
+    /// Flags, all sixteen.
+    #[must_use]
+    pub fn flags(self) -> u16 {
+        u16::from_be_bytes(self.field::<{ at::FLAGS }, 2>())
+    }
+
+    /// Whether the client asks for broadcast replies.
+    #[must_use]
+    pub fn broadcast(self) -> bool {
+        self.flags() & BROADCAST != 0
+    }
+
+    /// Address that the client has and answers for; unspecified if none.
+    #[must_use]
+    pub fn ciaddr(self) -> Ipv4Addr {
+        self.field::<{ at::CIADDR }, 4>().into()
+    }
+
+    /// Address that the client is given.
+    #[must_use]
+    pub fn yiaddr(self) -> Ipv4Addr {
+        self.field::<{ at::YIADDR }, 4>().into()
+    }
+
+    /// Next server of a boot.
+    #[must_use]
+    pub fn siaddr(self) -> Ipv4Addr {
+        self.field::<{ at::SIADDR }, 4>().into()
+    }
+
+    /// Relay agent the message came through; unspecified if none.
+    #[must_use]
+    pub fn giaddr(self) -> Ipv4Addr {
+        self.field::<{ at::GIADDR }, 4>().into()
+    }
+
+    /// Hardware address of the client, `hlen` octets of the sixteen.
+    #[must_use]
+    pub fn chaddr(self) -> &'a [u8] {
+        &self.chaddr_field()[..usize::from(self.hlen())]
+    }
+
+    /// The sixteen octets that hold the hardware address.
+    #[must_use]
+    pub fn chaddr_field(self) -> &'a [u8; 16] {
+        self.part::<{ at::CHADDR }, 16>()
+    }
+
+    /// Server host name, or options if option 52 says so.
+    #[must_use]
+    pub fn sname(self) -> &'a [u8; SNAME_LEN] {
+        self.part::<{ at::SNAME }, SNAME_LEN>()
+    }
+
+    /// Boot file name, or options if option 52 says so.
+    #[must_use]
+    pub fn file(self) -> &'a [u8; FILE_LEN] {
+        self.part::<{ at::FILE }, FILE_LEN>()
+    }
+
+    fn field<const AT: usize, const N: usize>(self) -> [u8; N] {
+        field::octets::<AT, N, FIXED>(self.fixed)
+    }
+
+    fn part<const AT: usize, const N: usize>(self) -> &'a [u8; N] {
+        field::part::<AT, N, FIXED>(self.fixed)
+    }
+}
+
+/// The fixed part of a message that is written, but for `sname` and `file`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// BOOTREQUEST or BOOTREPLY.
+    pub op: u8,
+    /// Hardware type.
+    pub htype: u8,
+    /// Octets of the hardware address.
+    pub hlen: u8,
+    /// Relay agents passed.
+    pub hops: u8,
+    /// Transaction.
+    pub xid: u32,
+    /// Seconds since the client began.
+    pub secs: u16,
+    /// Flags.
+    pub flags: u16,
+    /// Address that the client has.
+    pub ciaddr: Ipv4Addr,
+    /// Address that the client is given.
+    pub yiaddr: Ipv4Addr,
+    /// Next server of a boot.
+    pub siaddr: Ipv4Addr,
+    /// Relay agent.
+    pub giaddr: Ipv4Addr,
+    /// The sixteen octets that hold the hardware address.
+    pub chaddr: [u8; 16],
+}
+
+impl Header {
+    /// The fixed part of a reply to `query` that gives nothing yet: RFC 2131 §4.3.1, table 3.
+    #[must_use]
+    pub fn reply_to(query: Message<'_>) -> Self {
+        Self {
+            op: op::REPLY,
+            htype: query.htype(),
+            hlen: query.hlen(),
+            hops: 0,
+            xid: query.xid(),
+            secs: 0,
+            flags: query.flags(),
+            ciaddr: Ipv4Addr::UNSPECIFIED,
+            yiaddr: Ipv4Addr::UNSPECIFIED,
+            siaddr: Ipv4Addr::UNSPECIFIED,
+            giaddr: query.giaddr(),
+            chaddr: *query.chaddr_field(),
+        }
+    }
+
+    /// Fills all of `fixed`, `sname` and `file` with zeros.
+    pub(super) fn write(&self, fixed: &mut [u8; FIXED]) {
+        *fixed = [0; FIXED];
+        field::put::<{ at::OP }, 4, FIXED>(fixed, [self.op, self.htype, self.hlen, self.hops]);
+        field::put::<{ at::XID }, 4, FIXED>(fixed, self.xid.to_be_bytes());
+        field::put::<{ at::SECS }, 2, FIXED>(fixed, self.secs.to_be_bytes());
+        field::put::<{ at::FLAGS }, 2, FIXED>(fixed, self.flags.to_be_bytes());
+        field::put::<{ at::CIADDR }, 4, FIXED>(fixed, self.ciaddr.octets());
+        field::put::<{ at::YIADDR }, 4, FIXED>(fixed, self.yiaddr.octets());
+        field::put::<{ at::SIADDR }, 4, FIXED>(fixed, self.siaddr.octets());
+        field::put::<{ at::GIADDR }, 4, FIXED>(fixed, self.giaddr.octets());
+        field::put::<{ at::CHADDR }, 16, FIXED>(fixed, self.chaddr);
+        field::put::<{ at::COOKIE }, 4, FIXED>(fixed, COOKIE);
+    }
+}
