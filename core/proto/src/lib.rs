@@ -19,6 +19,7 @@ extern crate alloc;
 #[cfg(any(test, loom))]
 extern crate std;
 
+pub mod binding;
 pub mod identity;
 pub mod record;
 pub mod time;

@@ -1,0 +1,422 @@
+//! Octets that do not fit into a slot: long identities and option 82.
+//!
+//! Pages of 4 KiB, each cut into blocks of one size while it is in use. A page that holds nothing
+//! goes back and may be cut anew, so space freed by one size serves every other. Taking and giving
+//! back a block touch the block and the heads of at most three pages, whatever is stored.
+
+/// Octets of a page that hold blocks.
+const BLOCKS: usize = 4080;
+
+/// Octets in front of a block's content: its length.
+const HEADER: usize = 2;
+
+/// Sizes of blocks, multiples of 4, chosen to leave little of [`BLOCKS`] over. The first is for a
+/// hardware address alone, the second for 16 octets of option 82, the last for 512 of them and a
+/// hardware address.
+const SIZES: [u16; 18] = [
+    12, 20, 28, 40, 48, 60, 80, 96, 120, 136, 168, 204, 240, 272, 340, 408, 508, 580,
+];
+
+/// The most octets of one block's content.
+pub(super) const MAX_BLOB: usize = 580 - HEADER;
+
+/// Handles are in units of 4 octets.
+const UNIT: usize = 4;
+const PAGE_UNITS: usize = size_of::<Page>() / UNIT;
+const HEAD_UNITS: usize = (size_of::<Page>() - BLOCKS) / UNIT;
+
+/// The most pages of one arena, 16 GiB: a handle has 32 bits.
+const MAX_PAGES: usize = (u32::MAX as usize) / PAGE_UNITS;
+
+/// No room in the arena, or more octets than a block can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArenaFull;
+
+/// A block in the arena, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blob(pub(super) u32);
+
+impl Blob {
+    /// No block. (Unit 0 is in the head of page 0.)
+    pub(super) const NONE: Self = Self(0);
+
+    fn page(self) -> usize {
+        self.0 as usize / PAGE_UNITS
+    }
+
+    /// Where the block begins in its page's blocks; `None` for a handle into a page's head.
+    fn offset(self) -> Option<usize> {
+        let units = (self.0 as usize % PAGE_UNITS).checked_sub(HEAD_UNITS)?;
+        Some(units * UNIT)
+    }
+}
+
+/// 4 KiB of the arena.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub struct Page {
+    /// Index into [`SIZES`] of the blocks.
+    class: u16,
+    /// Blocks in use.
+    used: u16,
+    /// First free block in units, plus 1; 0 if none. It holds the next one in its first octets.
+    free: u16,
+    /// Octets from here on were never used.
+    fresh: u16,
+    /// Neighbours in the chain of pages with room, or of pages of no class; index plus 1.
+    next: u32,
+    prev: u32,
+    blocks: [u8; BLOCKS],
+}
+
+const _: () = assert!(size_of::<Page>() == 4096);
+
+impl Page {
+    /// An unused page; all its octets are zero.
+    pub const EMPTY: Self = Self {
+        class: 0,
+        used: 0,
+        free: 0,
+        fresh: 0,
+        next: 0,
+        prev: 0,
+        blocks: [0; BLOCKS],
+    };
+
+    fn size(&self) -> usize {
+        SIZES
+            .get(usize::from(self.class))
+            .map_or(BLOCKS, |size| usize::from(*size))
+    }
+
+    fn has_room(&self) -> bool {
+        self.free != 0 || usize::from(self.fresh) + self.size() <= BLOCKS
+    }
+
+    /// Takes a block out and says where it begins.
+    fn take(&mut self) -> Option<usize> {
+        let at = if let Some(unit) = self.free.checked_sub(1) {
+            let at = usize::from(unit) * UNIT;
+            self.free = u16::from_le_bytes(*self.blocks.get(at..)?.first_chunk()?);
+            at
+        } else {
+            let at = usize::from(self.fresh);
+            let end = at + self.size();
+            if end > BLOCKS {
+                return None;
+            }
+            self.fresh = u16::try_from(end).ok()?;
+            at
+        };
+        self.used += 1;
+        Some(at)
+    }
+
+    fn give_back(&mut self, at: usize) -> Option<()> {
+        let link = self.blocks.get_mut(at..)?.first_chunk_mut()?;
+        *link = self.free.to_le_bytes();
+        self.free = u16::try_from(at / UNIT + 1).ok()?;
+        self.used = self.used.saturating_sub(1);
+        Some(())
+    }
+
+    fn content(&self, at: usize) -> Option<&[u8]> {
+        let (header, rest) = self.blocks.get(at..)?.split_first_chunk()?;
+        rest.get(..usize::from(u16::from_le_bytes(*header)))
+    }
+
+    /// Makes the block's content `len` octets long, of which the old ones are not kept.
+    fn resized(&mut self, at: usize, len: usize) -> Option<&mut [u8]> {
+        let (header, rest) = self.blocks.get_mut(at..)?.split_first_chunk_mut()?;
+        *header = u16::try_from(len).ok()?.to_le_bytes();
+        rest.get_mut(..len)
+    }
+}
+
+/// The class of blocks for `len` octets of content.
+fn class_for(len: usize) -> Option<u16> {
+    let class = SIZES.partition_point(|size| usize::from(*size) < len.saturating_add(HEADER));
+    u16::try_from(class).ok().filter(|_| class < SIZES.len())
+}
+
+/// The pages, and who has room.
+#[derive(Debug)]
+pub(super) struct Arena {
+    pages: &'static mut [Page],
+    /// Pages from here on were never used.
+    fresh: u32,
+    /// Pages that were used and hold nothing; index plus 1, as all links of pages.
+    unused: u32,
+    /// How many pages hold something.
+    in_use: u32,
+    /// The first page with room, of each class.
+    with_room: [u32; SIZES.len()],
+}
+
+impl Arena {
+    pub(super) fn new(pages: &'static mut [Page]) -> Self {
+        let count = pages.len().min(MAX_PAGES);
+        Self {
+            pages: pages.get_mut(..count).unwrap_or_default(),
+            fresh: 0,
+            unused: 0,
+            in_use: 0,
+            with_room: [0; SIZES.len()],
+        }
+    }
+
+    /// How many pages hold `octets`.
+    pub(super) const fn pages_for(octets: usize) -> usize {
+        octets.div_ceil(size_of::<Page>())
+    }
+
+    /// Octets in pages that hold nothing.
+    pub(super) fn free_octets(&self) -> usize {
+        self.pages.len().saturating_sub(self.in_use as usize) * size_of::<Page>()
+    }
+
+    /// The content of a block; of [`Blob::NONE`] it is empty.
+    pub(super) fn octets(&self, blob: Blob) -> &[u8] {
+        blob.offset()
+            .and_then(|at| self.pages.get(blob.page())?.content(at))
+            .unwrap_or_default()
+    }
+
+    /// Puts `parts`, one behind the other, into the place of what `blob` holds; nothing at all
+    /// gives the block back. On an error nothing changed.
+    pub(super) fn store(&mut self, blob: &mut Blob, parts: [&[u8]; 2]) -> Result<(), ArenaFull> {
+        let [first, second] = parts;
+        let len = first.len() + second.len();
+        if len == 0 {
+            self.free(core::mem::replace(blob, Blob::NONE));
+            return Ok(());
+        }
+        let class = class_for(len).ok_or(ArenaFull)?;
+        let stays = blob.offset().is_some()
+            && self
+                .pages
+                .get(blob.page())
+                .is_some_and(|page| page.class == class);
+        let old = *blob;
+        if !stays {
+            *blob = self.allocate(class).ok_or(ArenaFull)?;
+        }
+        let content = blob
+            .offset()
+            .and_then(|at| self.pages.get_mut(blob.page())?.resized(at, len));
+        if let Some((front, back)) =
+            content.and_then(|octets| octets.split_at_mut_checked(first.len()))
+        {
+            front.copy_from_slice(first);
+            back.copy_from_slice(second);
+        }
+        if !stays {
+            self.free(old);
+        }
+        Ok(())
+    }
+
+    fn allocate(&mut self, class: u16) -> Option<Blob> {
+        let head = usize::from(class);
+        if *self.with_room.get(head)? == 0 {
+            self.open_page(class)?;
+        }
+        let number = self.with_room.get(head)?.checked_sub(1)?;
+        let page = self.pages.get_mut(number as usize)?;
+        let at = page.take()?;
+        if !page.has_room() {
+            self.unchain(number);
+        }
+        let unit = number as usize * PAGE_UNITS + HEAD_UNITS + at / UNIT;
+        u32::try_from(unit).ok().map(Blob)
+    }
+
+    /// Gives a block back; of [`Blob::NONE`] there is nothing to give.
+    pub(super) fn free(&mut self, blob: Blob) {
+        let Some(at) = blob.offset() else { return };
+        let Some(page) = self.pages.get_mut(blob.page()) else {
+            return;
+        };
+        let had_room = page.has_room();
+        page.give_back(at);
+        let holds_nothing = page.used == 0;
+        let Ok(number) = u32::try_from(blob.page()) else {
+            return;
+        };
+        if holds_nothing {
+            if had_room {
+                self.unchain(number);
+            }
+            self.close_page(number);
+        } else if !had_room {
+            self.chain(number);
+        }
+    }
+
+    /// Cuts a page that holds nothing into blocks of `class`.
+    fn open_page(&mut self, class: u16) -> Option<()> {
+        let number = if let Some(number) = self.unused.checked_sub(1) {
+            self.unused = self.pages.get(number as usize)?.next;
+            number
+        } else {
+            self.pages.get(self.fresh as usize)?;
+            self.fresh += 1;
+            self.fresh - 1
+        };
+        let page = self.pages.get_mut(number as usize)?;
+        page.class = class;
+        page.used = 0;
+        page.free = 0;
+        page.fresh = 0;
+        self.in_use += 1;
+        self.chain(number);
+        Some(())
+    }
+
+    fn close_page(&mut self, number: u32) {
+        if let Some(page) = self.pages.get_mut(number as usize) {
+            page.next = self.unused;
+            self.unused = number + 1;
+            self.in_use = self.in_use.saturating_sub(1);
+        }
+    }
+
+    /// Puts a page in front of those of its class with room.
+    fn chain(&mut self, number: u32) {
+        let Some(page) = self.pages.get_mut(number as usize) else {
+            return;
+        };
+        let Some(head) = self.with_room.get_mut(usize::from(page.class)) else {
+            return;
+        };
+        page.prev = 0;
+        page.next = core::mem::replace(head, number + 1);
+        let next = page.next;
+        if let Some(next) = self.neighbour(next) {
+            next.prev = number + 1;
+        }
+    }
+
+    fn unchain(&mut self, number: u32) {
+        let Some(page) = self.pages.get_mut(number as usize) else {
+            return;
+        };
+        let (class, next, prev) = (page.class, page.next, page.prev);
+        page.next = 0;
+        page.prev = 0;
+        if let Some(neighbour) = self.neighbour(next) {
+            neighbour.prev = prev;
+        }
+        if let Some(neighbour) = self.neighbour(prev) {
+            neighbour.next = next;
+        } else if let Some(head) = self.with_room.get_mut(usize::from(class)) {
+            *head = next;
+        }
+    }
+
+    fn neighbour(&mut self, link: u32) -> Option<&mut Page> {
+        self.pages.get_mut(link.checked_sub(1)? as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::boxed::Box;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn arena(pages: usize) -> Arena {
+        Arena::new(Box::leak(vec![Page::EMPTY; pages].into_boxed_slice()))
+    }
+
+    fn stored(arena: &mut Arena, octets: &[u8]) -> Option<Blob> {
+        let mut blob = Blob::NONE;
+        arena.store(&mut blob, [octets, &[]]).ok()?;
+        Some(blob)
+    }
+
+    fn any_len() -> impl Strategy<Value = usize> {
+        prop_oneof![0..40_usize, 0..=MAX_BLOB, Just(MAX_BLOB + 1)]
+    }
+
+    proptest! {
+        #[test]
+        fn an_arena_keeps_every_block_whatever_is_stored_beside_it(
+            steps in prop::collection::vec((0..60_u8, any_len(), any_len()), 1..400),
+        ) {
+            let mut arena = arena(4);
+            let mut model: HashMap<u8, (Blob, Vec<u8>)> = HashMap::new();
+            for (turn, (key, first, second)) in (0_u8..=255).cycle().zip(steps) {
+                let first = vec![turn; first];
+                let second = vec![!key; second % 64];
+                let (blob, octets) = model.entry(key).or_insert((Blob::NONE, Vec::new()));
+                let before = *blob;
+                if arena.store(blob, [&first, &second]).is_ok() {
+                    *octets = [first, second].concat();
+                } else {
+                    prop_assert_eq!(*blob, before);
+                }
+                for (blob, octets) in model.values() {
+                    prop_assert_eq!(arena.octets(*blob), octets);
+                    prop_assert_eq!(octets.is_empty(), *blob == Blob::NONE);
+                }
+            }
+            for (blob, _) in model.values_mut() {
+                arena.store(blob, [&[], &[]]).unwrap();
+            }
+            // All of it is there again, for a size that nobody had.
+            prop_assert_eq!(arena.free_octets(), 4 * 4096);
+            let largest = vec![1; MAX_BLOB];
+            let blocks = (0..).map_while(|_: u32| stored(&mut arena, &largest)).count();
+            prop_assert_eq!(blocks, 4 * (BLOCKS / 580));
+        }
+    }
+
+    #[test]
+    fn sixteen_octets_take_little_more_than_twenty() {
+        let mut arena = arena(10);
+        let blocks = (0..)
+            .map_while(|_: u32| stored(&mut arena, &[7; 16]))
+            .count();
+        assert_eq!(blocks, 10 * 204);
+    }
+
+    #[test]
+    fn every_length_has_the_smallest_block_that_holds_it() {
+        assert!(SIZES.is_sorted());
+        for len in 0..=MAX_BLOB {
+            let class = usize::from(class_for(len).unwrap());
+            assert!(usize::from(SIZES[class]) >= len + HEADER);
+            assert!(class == 0 || usize::from(SIZES[class - 1]) < len + HEADER);
+        }
+        assert_eq!(class_for(MAX_BLOB + 1), None);
+        assert_eq!(class_for(usize::MAX), None);
+        assert!(SIZES.iter().all(|size| usize::from(*size) % UNIT == 0));
+    }
+
+    #[test]
+    fn a_full_arena_still_replaces_octets_of_the_same_size() {
+        let mut arena = arena(1);
+        let mut blobs: Vec<_> = (0..)
+            .map_while(|_: u32| stored(&mut arena, &[7; 16]))
+            .collect();
+        let last = blobs.last_mut().unwrap();
+        assert_eq!(arena.store(last, [&[8; 17], &[]]), Ok(()));
+        assert_eq!(arena.octets(*last), [8; 17]);
+        assert_eq!(arena.store(last, [&[9; 40], &[]]), Err(ArenaFull));
+        assert_eq!(arena.octets(*last), [8; 17]);
+    }
+
+    #[test]
+    fn an_arena_without_pages_stores_nothing_and_handles_out_of_range_are_empty() {
+        let mut arena = arena(0);
+        assert_eq!(stored(&mut arena, &[1]), None);
+        assert_eq!(arena.octets(Blob(u32::MAX)), [0; 0]);
+        arena.free(Blob(u32::MAX));
+        arena.free(Blob(2));
+        assert_eq!(arena.free_octets(), 0);
+    }
+}
