@@ -19,6 +19,7 @@ extern crate alloc;
 #[cfg(any(test, loom))]
 extern crate std;
 
+pub mod address;
 pub mod binding;
 pub mod identity;
 pub mod record;
