@@ -4,24 +4,9 @@
 //! goes back and may be cut anew, so space freed by one size serves every other. Taking and giving
 //! back a block touch the block and the heads of at most three pages, whatever is stored.
 
-/// Octets of a page that hold blocks.
-const BLOCKS: usize = 4080;
+use super::page::{BLOCKS, Page, SIZES, UNIT, class_for};
 
-/// Octets in front of a block's content: its length.
-const HEADER: usize = 2;
-
-/// Sizes of blocks, multiples of 4, chosen to leave little of [`BLOCKS`] over. The first is for a
-/// hardware address alone, the second for 16 octets of option 82, the last for 512 of them and a
-/// hardware address.
-const SIZES: [u16; 18] = [
-    12, 20, 28, 40, 48, 60, 80, 96, 120, 136, 168, 204, 240, 272, 340, 408, 508, 580,
-];
-
-/// The most octets of one block's content.
-pub(super) const MAX_BLOB: usize = 580 - HEADER;
-
-/// Handles are in units of 4 octets.
-const UNIT: usize = 4;
+/// A handle counts units of a page, its head's among them.
 const PAGE_UNITS: usize = size_of::<Page>() / UNIT;
 const HEAD_UNITS: usize = (size_of::<Page>() - BLOCKS) / UNIT;
 
@@ -49,94 +34,6 @@ impl Blob {
         let units = (self.0 as usize % PAGE_UNITS).checked_sub(HEAD_UNITS)?;
         Some(units * UNIT)
     }
-}
-
-/// 4 KiB of the arena.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-pub struct Page {
-    /// Index into [`SIZES`] of the blocks.
-    class: u16,
-    /// Blocks in use.
-    used: u16,
-    /// First free block in units, plus 1; 0 if none. It holds the next one in its first octets.
-    free: u16,
-    /// Octets from here on were never used.
-    fresh: u16,
-    /// Neighbours in the chain of pages with room, or of pages of no class; index plus 1.
-    next: u32,
-    prev: u32,
-    blocks: [u8; BLOCKS],
-}
-
-const _: () = assert!(size_of::<Page>() == 4096);
-
-impl Page {
-    /// An unused page; all its octets are zero.
-    pub const EMPTY: Self = Self {
-        class: 0,
-        used: 0,
-        free: 0,
-        fresh: 0,
-        next: 0,
-        prev: 0,
-        blocks: [0; BLOCKS],
-    };
-
-    fn size(&self) -> usize {
-        SIZES
-            .get(usize::from(self.class))
-            .map_or(BLOCKS, |size| usize::from(*size))
-    }
-
-    fn has_room(&self) -> bool {
-        self.free != 0 || usize::from(self.fresh) + self.size() <= BLOCKS
-    }
-
-    /// Takes a block out and says where it begins.
-    fn take(&mut self) -> Option<usize> {
-        let at = if let Some(unit) = self.free.checked_sub(1) {
-            let at = usize::from(unit) * UNIT;
-            self.free = u16::from_le_bytes(*self.blocks.get(at..)?.first_chunk()?);
-            at
-        } else {
-            let at = usize::from(self.fresh);
-            let end = at + self.size();
-            if end > BLOCKS {
-                return None;
-            }
-            self.fresh = u16::try_from(end).ok()?;
-            at
-        };
-        self.used += 1;
-        Some(at)
-    }
-
-    fn give_back(&mut self, at: usize) -> Option<()> {
-        let link = self.blocks.get_mut(at..)?.first_chunk_mut()?;
-        *link = self.free.to_le_bytes();
-        self.free = u16::try_from(at / UNIT + 1).ok()?;
-        self.used = self.used.saturating_sub(1);
-        Some(())
-    }
-
-    fn content(&self, at: usize) -> Option<&[u8]> {
-        let (header, rest) = self.blocks.get(at..)?.split_first_chunk()?;
-        rest.get(..usize::from(u16::from_le_bytes(*header)))
-    }
-
-    /// Makes the block's content `len` octets long, of which the old ones are not kept.
-    fn resized(&mut self, at: usize, len: usize) -> Option<&mut [u8]> {
-        let (header, rest) = self.blocks.get_mut(at..)?.split_first_chunk_mut()?;
-        *header = u16::try_from(len).ok()?.to_le_bytes();
-        rest.get_mut(..len)
-    }
-}
-
-/// The class of blocks for `len` octets of content.
-fn class_for(len: usize) -> Option<u16> {
-    let class = SIZES.partition_point(|size| usize::from(*size) < len.saturating_add(HEADER));
-    u16::try_from(class).ok().filter(|_| class < SIZES.len())
 }
 
 /// The pages, and who has room.
@@ -264,10 +161,7 @@ impl Arena {
             self.fresh - 1
         };
         let page = self.pages.get_mut(number as usize)?;
-        page.class = class;
-        page.used = 0;
-        page.free = 0;
-        page.fresh = 0;
+        page.cut(class);
         self.in_use += 1;
         self.chain(number);
         Some(())
@@ -321,6 +215,7 @@ impl Arena {
 
 #[cfg(test)]
 mod tests {
+    use super::super::page::MAX_BLOB;
     use super::*;
     use alloc::boxed::Box;
     use proptest::prelude::*;
@@ -382,19 +277,6 @@ mod tests {
             .map_while(|_: u32| stored(&mut arena, &[7; 16]))
             .count();
         assert_eq!(blocks, 10 * 204);
-    }
-
-    #[test]
-    fn every_length_has_the_smallest_block_that_holds_it() {
-        assert!(SIZES.is_sorted());
-        for len in 0..=MAX_BLOB {
-            let class = usize::from(class_for(len).unwrap());
-            assert!(usize::from(SIZES[class]) >= len + HEADER);
-            assert!(class == 0 || usize::from(SIZES[class - 1]) < len + HEADER);
-        }
-        assert_eq!(class_for(MAX_BLOB + 1), None);
-        assert_eq!(class_for(usize::MAX), None);
-        assert!(SIZES.iter().all(|size| usize::from(*size) % UNIT == 0));
     }
 
     #[test]

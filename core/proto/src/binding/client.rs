@@ -9,7 +9,8 @@
 //! ```
 
 use super::Bindings;
-use super::arena::{ArenaFull, Blob, MAX_BLOB};
+use super::arena::{ArenaFull, Blob};
+use super::page::MAX_BLOB;
 use super::slot::{ChaddrPlace, INLINE, Slot, SlotIndex};
 use crate::record::{MAX_AGENT_INFO, MAX_IDENTITY};
 

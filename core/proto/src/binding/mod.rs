@@ -16,20 +16,24 @@
 //! then [`Bindings::find`].
 
 mod arena;
+mod chain;
 mod client;
 mod list;
+mod page;
 mod slot;
 mod storage;
 mod table;
 mod wheel;
 
-pub use arena::{ArenaFull, Page};
+pub use arena::ArenaFull;
+pub use list::ListId;
+pub use page::Page;
 pub use slot::{BindingState, Slot, SlotIndex};
 pub use storage::{Sizes, Storage};
 pub use table::Bucket;
 
 use arena::Arena;
-use list::{Chains, LIST};
+use chain::{Chains, LIST};
 use slot::{Link, MAX_SLOTS};
 use table::{Place, Table};
 use wheel::Wheel;
@@ -42,10 +46,6 @@ pub enum Full {
     /// The identity is long, and the arena has no block for it.
     Arena,
 }
-
-/// The number of a list of slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ListId(u32);
 
 /// The bindings of one shard.
 #[derive(Debug)]
@@ -246,77 +246,6 @@ impl Bindings {
     #[must_use]
     pub fn slots_used(&self) -> u32 {
         self.fresh
-    }
-
-    /// Sets when the hold, lease or probation of a binding ends, and arms its timer for that
-    /// second, instead of what it was armed for; `u32::MAX` arms none.
-    pub fn schedule(&mut self, index: SlotIndex, until: u32) {
-        if self.slot(index).is_some() {
-            self.wheel.schedule(self.slots, index, until);
-        }
-    }
-
-    /// Disarms the timer of a binding; what [`Slot::until`] says remains.
-    pub fn cancel(&mut self, index: SlotIndex) {
-        self.wheel.cancel(self.slots, index);
-    }
-
-    /// Disarms the timer of a binding, and sets what [`Slot::until`] says.
-    pub fn disarm(&mut self, index: SlotIndex, until: u32) {
-        self.cancel(index);
-        if let Some(slot) = self.slot_mut(index) {
-            slot.until = until;
-        }
-    }
-
-    /// The next binding whose timer is at or before second `now`; its timer is disarmed. The
-    /// earliest comes first; those of one second in the order in which they were armed, as a rule.
-    ///
-    /// Each timer that is handed out, or moved within the wheel, takes one from `budget`; with 0
-    /// left the answer is `None`, and the next call goes on. Before the first bindings are read
-    /// from the store, one call sets the wheel to the clock, and saves moving all of them.
-    pub fn due(&mut self, now: u32, budget: &mut usize) -> Option<SlotIndex> {
-        self.wheel.due(self.slots, now, budget)
-    }
-
-    /// Makes an empty list. It allocates, and is there for good: a matter of configuration.
-    ///
-    /// `None` after 2^31 lists.
-    pub fn add_list(&mut self) -> Option<ListId> {
-        self.lists.add().map(ListId)
-    }
-
-    /// Puts a binding behind the last of a list, out of the list that it is in.
-    pub fn push_back(&mut self, list: ListId, index: SlotIndex) {
-        if self.slot(index).is_some() {
-            self.lists.push_back(self.slots, list.0, index);
-        }
-    }
-
-    /// Takes a binding out of the list that it is in, if it is in one.
-    pub fn unlist(&mut self, index: SlotIndex) {
-        if self.slot(index).is_some() {
-            self.lists.unlink(self.slots, index);
-        }
-    }
-
-    /// Whether a binding is in a list.
-    #[must_use]
-    pub fn is_listed(&self, index: SlotIndex) -> bool {
-        self.slot(index).is_some() && Chains::<LIST>::contains(self.slots, index)
-    }
-
-    /// The first binding of a list: the one that has been in it longest.
-    #[must_use]
-    pub fn front(&self, list: ListId) -> Option<SlotIndex> {
-        self.lists.first(list.0)
-    }
-
-    /// The binding behind `index` in its list.
-    #[must_use]
-    pub fn next_in_list(&self, index: SlotIndex) -> Option<SlotIndex> {
-        self.slot(index)?;
-        Chains::<LIST>::next(self.slots, index)
     }
 
     /// The slot that the next binding goes to.

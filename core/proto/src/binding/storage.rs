@@ -1,6 +1,7 @@
 //! The memory of a table: how much it wants, and who lends it.
 
-use super::arena::{Arena, Page};
+use super::arena::Arena;
+use super::page::Page;
 use super::slot::Slot;
 use super::table::{Bucket, Table};
 use alloc::boxed::Box;

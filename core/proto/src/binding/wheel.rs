@@ -13,7 +13,8 @@
 //! A timer that is put off stays where it is and is moved when its bucket's turn comes, so a
 //! renewal does not touch the neighbours' slots.
 
-use super::list::{Chains, TIMER};
+use super::Bindings;
+use super::chain::{Chains, TIMER};
 use super::slot::{Slot, SlotIndex};
 use crate::time::INFINITE;
 
@@ -139,6 +140,39 @@ impl Wheel {
         {
             *used &= !(1 << (number % BUCKETS));
         }
+    }
+}
+
+impl Bindings {
+    /// Sets when the hold, lease or probation of a binding ends, and arms its timer for that
+    /// second, instead of what it was armed for; `u32::MAX` arms none.
+    pub fn schedule(&mut self, index: SlotIndex, until: u32) {
+        if self.slot(index).is_some() {
+            self.wheel.schedule(self.slots, index, until);
+        }
+    }
+
+    /// Disarms the timer of a binding; what [`Slot::until`] says remains.
+    pub fn cancel(&mut self, index: SlotIndex) {
+        self.wheel.cancel(self.slots, index);
+    }
+
+    /// Disarms the timer of a binding, and sets what [`Slot::until`] says.
+    pub fn disarm(&mut self, index: SlotIndex, until: u32) {
+        self.cancel(index);
+        if let Some(slot) = self.slot_mut(index) {
+            slot.until = until;
+        }
+    }
+
+    /// The next binding whose timer is at or before second `now`; its timer is disarmed. The
+    /// earliest comes first; those of one second in the order in which they were armed, as a rule.
+    ///
+    /// Each timer that is handed out, or moved within the wheel, takes one from `budget`; with 0
+    /// left the answer is `None`, and the next call goes on. Before the first bindings are read
+    /// from the store, one call sets the wheel to the clock, and saves moving all of them.
+    pub fn due(&mut self, now: u32, budget: &mut usize) -> Option<SlotIndex> {
+        self.wheel.due(self.slots, now, budget)
     }
 }
 
