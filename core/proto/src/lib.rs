@@ -21,6 +21,9 @@ extern crate std;
 
 pub mod address;
 pub mod binding;
+pub mod config;
 pub mod identity;
 pub mod record;
+pub mod server;
+pub mod shard;
 pub mod time;

@@ -1,6 +1,6 @@
 //! From an address, or a port and its VLAN tags, to what is configured there.
 
-use super::{Link, LinkAddress, Network, Spec, Subnet};
+use super::{Link, LinkAddress, Network, NetworkKey, Spec, Subnet};
 use crate::address::{Cell, Directory, Space};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -41,6 +41,8 @@ pub struct Config {
     /// (port, outer, inner) of each link, sorted, with its index.
     by_tags: Vec<((u8, u16, u16), LinkIndex)>,
     networks: Vec<Network>,
+    /// Keys are interned from 0 on.
+    by_key: Vec<Option<NetworkIndex>>,
     /// Subnets of all networks, sorted by space and first address.
     ranges: Vec<Range>,
     directory: Directory,
@@ -55,11 +57,30 @@ impl Config {
         let networks: Vec<_> = networks.map(|n| Network::new(n, &directory)).collect();
         let mut ranges: Vec<_> = (0u32..).zip(&networks).flat_map(ranges_of).collect();
         ranges.sort_by_key(|r| (r.space.0, r.first));
+        let keys = networks
+            .iter()
+            .map(|n| n.key.0 as usize + 1)
+            .max()
+            .unwrap_or(0);
+        let mut by_key = alloc::vec![None; keys];
+        for (index, network) in (0u32..).zip(&networks) {
+            if let Some(room) = by_key.get_mut(network.key.0 as usize) {
+                *room = Some(NetworkIndex(index));
+            }
+        }
         let links = (0u32..).zip(&spec.links);
-        let mut by_tags: Vec<_> =
-            links.map(|(i, l)| ((l.port, l.vids.0, l.vids.1), LinkIndex(i))).collect();
+        let mut by_tags: Vec<_> = links
+            .map(|(i, l)| ((l.port, l.vids.0, l.vids.1), LinkIndex(i)))
+            .collect();
         by_tags.sort_by_key(|(tags, _)| *tags);
-        Self { links: spec.links, by_tags, networks, ranges, directory }
+        Self {
+            links: spec.links,
+            by_tags,
+            networks,
+            by_key,
+            ranges,
+            directory,
+        }
     }
 
     /// The networks, in the order of the file.
@@ -74,6 +95,13 @@ impl Config {
         self.networks.get(index.0 as usize)
     }
 
+    /// The network of a key.
+    #[must_use]
+    pub fn network_by_key(&self, key: NetworkKey) -> Option<&Network> {
+        let index = self.by_key.get(key.0 as usize).copied().flatten()?;
+        self.network(index)
+    }
+
     /// A network and its subnet.
     #[must_use]
     pub fn subnet(&self, place: Place) -> Option<(&Network, &Subnet)> {
@@ -85,7 +113,9 @@ impl Config {
     #[must_use]
     pub fn place_of(&self, space: Space, addr: Ipv4Addr) -> Option<Place> {
         let addr = addr.to_bits();
-        let after = self.ranges.partition_point(|r| (r.space.0, r.first) <= (space.0, addr));
+        let after = self
+            .ranges
+            .partition_point(|r| (r.space.0, r.first) <= (space.0, addr));
         let range = self.ranges.get(after.checked_sub(1)?)?;
         (range.space == space && addr <= range.last).then_some(range.place)
     }
@@ -94,7 +124,10 @@ impl Config {
     #[must_use]
     pub fn link_of(&self, port: u8, vids: (u16, u16)) -> Option<LinkIndex> {
         let tags = (port, vids.0, vids.1);
-        let at = self.by_tags.binary_search_by_key(&tags, |(tags, _)| *tags).ok()?;
+        let at = self
+            .by_tags
+            .binary_search_by_key(&tags, |(tags, _)| *tags)
+            .ok()?;
         self.by_tags.get(at).map(|(_, link)| *link)
     }
 
@@ -145,7 +178,10 @@ impl Link {
     /// Our address among the link's that lies in the prefix of `addr`.
     #[must_use]
     pub fn address_beside(&self, addr: Ipv4Addr) -> Option<LinkAddress> {
-        self.addresses.iter().copied().find(|a| a.prefix.contains(addr))
+        self.addresses
+            .iter()
+            .copied()
+            .find(|a| a.prefix.contains(addr))
     }
 }
 
@@ -155,7 +191,10 @@ fn ranges_of((index, network): (u32, &Network)) -> Vec<Range> {
         space: network.space,
         first: subnet.prefix.first().to_bits(),
         last: subnet.prefix.last().to_bits(),
-        place: Place { network: NetworkIndex(index), subnet: SubnetIndex(at) },
+        place: Place {
+            network: NetworkIndex(index),
+            subnet: SubnetIndex(at),
+        },
     };
     subnets.map(range).collect()
 }

@@ -14,8 +14,9 @@ use crate::identity::IdentityMode;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::hash::BuildHasherDefault;
 use core::net::Ipv4Addr;
-use hashbrown::HashMap;
+use siphasher::sip::SipHasher13;
 
 pub use lookup::{Config, LinkIndex, NetworkIndex, Place, SubnetIndex};
 pub use options::{OptionEntry, OptionSet};
@@ -72,7 +73,10 @@ impl Prefix {
     /// The prefix of `len` bits that `addr` lies in; `None` above 32 bits.
     #[must_use]
     pub fn new(addr: Ipv4Addr, len: u8) -> Option<Self> {
-        (len <= 32).then(|| Self { first: addr.to_bits() & Self::bits(len), len })
+        (len <= 32).then(|| Self {
+            first: addr.to_bits() & Self::bits(len),
+            len,
+        })
     }
 
     const fn bits(len: u8) -> u32 {
@@ -227,15 +231,17 @@ pub struct Subnet {
 
 impl Network {
     fn new(spec: NetworkSpec, directory: &Directory) -> Self {
-        let mut reserved_for = HashMap::new();
-        let mut reserved = HashMap::new();
+        let mut reserved_for = HashMap::default();
+        let mut reserved = HashMap::default();
         for Reservation { client, addr } in spec.reservations {
             reserved.entry(addr).or_insert_with(|| client.clone());
             reserved_for.entry(client).or_insert(addr);
         }
         let space = spec.space;
         let subnets = spec.subnets.into_iter();
-        let subnets = subnets.map(|s| Subnet::new(s, space, &reserved, directory)).collect();
+        let subnets = subnets
+            .map(|s| Subnet::new(s, space, &reserved, directory))
+            .collect();
         Self {
             name: spec.name,
             key: spec.key,
@@ -284,9 +290,11 @@ impl Subnet {
         directory: &Directory,
     ) -> Self {
         let excluded = spec.excluded;
-        let pools = spec.pools.iter();
+        let pools = spec.pools.into_iter();
         let open = |addr: Ipv4Addr| !is_within(&excluded, addr) && !reserved.contains_key(&addr);
-        let pools = pools.map(|p| Pool::new(p, space, directory, open)).collect();
+        let pools = pools
+            .map(|p| Pool::new(p, space, directory, open))
+            .collect();
         Self {
             prefix: spec.prefix,
             pools,
@@ -301,7 +309,10 @@ impl Subnet {
     /// The pool that may assign `addr`, unless the address is excluded.
     #[must_use]
     pub fn pool_of(&self, addr: Ipv4Addr) -> Option<&Pool> {
-        let pool = self.pools.iter().find(|p| p.first <= addr && addr <= p.last)?;
+        let pool = self
+            .pools
+            .iter()
+            .find(|p| p.first <= addr && addr <= p.last)?;
         (!self.is_excluded(addr)).then_some(pool)
     }
 
@@ -312,6 +323,11 @@ impl Subnet {
     }
 }
 
+/// The operator alone says what is in it, so its hash needs no secret.
+type HashMap<K, V> = hashbrown::HashMap<K, V, BuildHasherDefault<SipHasher13>>;
+
 fn is_within(ranges: &[(Ipv4Addr, Ipv4Addr)], addr: Ipv4Addr) -> bool {
-    ranges.iter().any(|&(first, last)| first <= addr && addr <= last)
+    ranges
+        .iter()
+        .any(|&(first, last)| first <= addr && addr <= last)
 }

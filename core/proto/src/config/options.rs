@@ -26,7 +26,7 @@ pub struct OptionSet {
 const FIRST: [u8; 6] = [
     code::SUBNET_MASK,
     code::ROUTERS,
-    code::DOMAIN_NAME_SERVERS,
+    code::DNS_SERVERS,
     code::DOMAIN_NAME,
     code::BROADCAST_ADDRESS,
     code::NTP_SERVERS,

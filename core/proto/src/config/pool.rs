@@ -27,13 +27,12 @@ impl Pool {
     /// The pool of `spec`; its hints tell what the words of `directory` say now, and never name
     /// an address that is not `open` (excluded or reserved).
     pub(super) fn new(
-        spec: &PoolSpec,
+        spec: PoolSpec,
         space: Space,
         directory: &Directory,
         open: impl Fn(Ipv4Addr) -> bool,
     ) -> Self {
         let (first, last) = (spec.first, spec.last);
-        let len = last.to_bits().saturating_sub(first.to_bits()).saturating_add(1);
         let hint = |i: u32| {
             let addr = Ipv4Addr::from_bits(first.to_bits().saturating_add(i));
             if !open(addr) {
@@ -48,7 +47,13 @@ impl Pool {
                 None => Hint::Never,
             }
         };
-        Self { first, last, hints: Hints::new(len, hint) }
+        let mut pool = Self {
+            first,
+            last,
+            hints: Hints::new(0, |_| Hint::Never),
+        };
+        pool.hints = Hints::new(pool.len(), hint);
+        pool
     }
 
     /// The index of an address of this pool in its hints.
@@ -56,6 +61,17 @@ impl Pool {
     pub fn index(&self, addr: Ipv4Addr) -> Option<u32> {
         let index = addr.to_bits().checked_sub(self.first.to_bits())?;
         (addr <= self.last).then_some(index)
+    }
+
+    /// How many addresses it spans.
+    #[must_use]
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a pool has at least one address"
+    )]
+    pub fn len(&self) -> u32 {
+        let span = self.last.to_bits().saturating_sub(self.first.to_bits());
+        span.saturating_add(1)
     }
 
     /// The address of an index.

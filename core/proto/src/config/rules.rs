@@ -74,8 +74,18 @@ impl LeaseTimes {
         }
         let most = Mark::PerMille(self.fuzz).of(lease);
         let earlier = if most == 0 { 0 } else { spread % most };
-        let t2 = self.t2.of(lease).clamp(2, lease - 1).saturating_sub(earlier).max(2);
-        let t1 = self.t1.of(lease).min(t2).saturating_sub(earlier).clamp(1, t2 - 1);
+        let t2 = self
+            .t2
+            .of(lease)
+            .clamp(2, lease - 1)
+            .saturating_sub(earlier)
+            .max(2);
+        let t1 = self
+            .t1
+            .of(lease)
+            .min(t2)
+            .saturating_sub(earlier)
+            .clamp(1, t2 - 1);
         Some((t1, t2))
     }
 }
@@ -110,11 +120,14 @@ pub enum OnMove {
 
 /// The knobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a knob of the file, by its name")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a knob of the file, by its name"
+)]
 pub struct Rules {
-    /// INIT-REBOOT or REBINDING with an address of another network is NAKed (C47, C55).
+    /// INIT-REBOOT or REBINDING with an address of another network gets a NAK (C47, C55).
     pub nak_wrong_network: bool,
-    /// INIT-REBOOT of a client without a record is NAKed: for a sole server (C49).
+    /// INIT-REBOOT of a client without a record gets a NAK: for a sole server (C49).
     pub nak_unknown: bool,
     /// A renewal of an unknown client for a free address is granted (C152).
     pub adopt: bool,

@@ -214,6 +214,13 @@ impl<'b> Writer<'b> {
         }
     }
 
+    /// Whether relay agent information of `len` octets would find room if nothing more were
+    /// written.
+    #[must_use]
+    pub fn agent_info_fits(&self, len: usize) -> bool {
+        self.options.room() >= len
+    }
+
     /// Whether an option with this code was written.
     #[inline]
     #[must_use]

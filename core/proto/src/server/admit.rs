@@ -1,0 +1,257 @@
+//! Which network and which client a message is of: from the configuration alone, so that any
+//! worker can tell whose it is.
+
+use super::query::{Arrival, Client, Path, Query, hardware_identity};
+use super::silence::Silence;
+use crate::config::{Config, Link, LinkIndex, Network, Place};
+use crate::identity::{HashKey, Identity, IdentityMode, Kind};
+use core::net::Ipv4Addr;
+use dhcp_wire::dhcp::{Message, MessageType, Options, agent, code};
+
+/// Says whose message this is, or why it is nobody's.
+///
+/// `message` and `options` are of `arrival.payload`.
+///
+/// # Errors
+///
+/// The reason why it is not answered.
+pub fn admit<'a>(
+    config: &Config,
+    key: &HashKey,
+    arrival: Arrival<'a>,
+    message: Message<'a>,
+    options: Options<'a>,
+) -> Result<Query<'a>, Silence> {
+    let kind = client_message(options.message_type())?;
+    let vids = (arrival.origin.outer_vid, arrival.origin.inner_vid);
+    let index = config
+        .link_of(arrival.origin.port, vids)
+        .ok_or(Silence::NoLink)?;
+    let link = config.link(index).ok_or(Silence::NoLink)?;
+    let unicast = config.is_ours(link.space, arrival.ip_dst);
+    if !unicast && !is_broadcast(link, arrival.ip_dst) {
+        return Err(Silence::NotForUs);
+    }
+    let asked = Asked {
+        config,
+        link,
+        index,
+        kind,
+        unicast,
+        message: &message,
+    };
+    let (path, place) = asked.place()?;
+    let network = config.network(place.network).ok_or(Silence::NoNetwork)?;
+    if path == Path::Relayed && !allows(network, message.giaddr()) {
+        return Err(Silence::RelayNotAllowed);
+    }
+    // C160: option 82 of a client on the wire itself is hearsay unless the port is trusted.
+    let trusted = path == Path::Relayed || link.trust_option82;
+    let seen = Seen {
+        network,
+        message: &message,
+        options: &options,
+        trusted,
+    };
+    let client = if kind == MessageType::Inform {
+        Client::Anyone
+    } else {
+        seen.client(key).ok_or(Silence::NoIdentity)?
+    };
+    let (network, subnet) = (place.network, place.subnet);
+    let link = index;
+    Ok(Query {
+        message,
+        options,
+        kind,
+        path,
+        unicast,
+        link,
+        network,
+        subnet,
+        client,
+        trusted,
+        arrival,
+    })
+}
+
+/// The types that a server answers; the others are dropped (C82).
+fn client_message<E>(kind: Result<MessageType, E>) -> Result<MessageType, Silence> {
+    use MessageType as T;
+    match kind.map_err(|_| Silence::MessageType)? {
+        kind @ (T::Discover | T::Request | T::Decline | T::Release | T::Inform) => Ok(kind),
+        T::Offer
+        | T::Ack
+        | T::Nak
+        | T::ForceRenew
+        | T::LeaseQuery
+        | T::LeaseUnassigned
+        | T::LeaseUnknown
+        | T::LeaseActive => Err(Silence::MessageType),
+    }
+}
+
+fn is_broadcast(link: &Link, addr: Ipv4Addr) -> bool {
+    addr.is_broadcast()
+        || link
+            .addresses
+            .iter()
+            .any(|a| a.prefix.len() < 31 && a.prefix.last() == addr)
+}
+
+fn allows(network: &Network, giaddr: Ipv4Addr) -> bool {
+    network
+        .relays
+        .as_ref()
+        .is_none_or(|relays| relays.contains(&giaddr))
+}
+
+/// What the choice of the network looks at.
+struct Asked<'q> {
+    config: &'q Config,
+    link: &'q Link,
+    index: LinkIndex,
+    kind: MessageType,
+    unicast: bool,
+    message: &'q Message<'q>,
+}
+
+impl Asked<'_> {
+    /// Path, network and subnet, RFC 2131 §4.3.1 and §4.3.5, C143, C164.
+    fn place(&self) -> Result<(Path, Place), Silence> {
+        let giaddr = self.message.giaddr();
+        let path = if giaddr.is_unspecified() {
+            self.path()
+        } else {
+            Path::Relayed
+        };
+        if path == Path::Relayed && self.config.is_ours(self.link.space, giaddr) {
+            return Err(Silence::OwnGiaddr);
+        }
+        let by_ciaddr = || self.config.place_of(self.link.space, self.message.ciaddr());
+        // C67, C70: the network of an INFORM is that of the address it informs of.
+        if self.kind == MessageType::Inform && !self.message.ciaddr().is_unspecified() {
+            return by_ciaddr()
+                .map(|place| (path, place))
+                .ok_or(Silence::ForeignCiaddr);
+        }
+        match path {
+            Path::Relayed => {
+                let place = self.config.place_of(self.link.space, giaddr);
+                Ok((path, place.ok_or(Silence::UnknownGiaddr)?))
+            }
+            Path::Routed => Ok((path, by_ciaddr().ok_or(Silence::ForeignCiaddr)?)),
+            Path::Direct => {
+                // A unicast names its network by ciaddr, here one of the link's own.
+                let own =
+                    by_ciaddr().filter(|_| self.unicast && self.kind != MessageType::Discover);
+                Ok((
+                    path,
+                    own.or_else(|| self.of_link()).ok_or(Silence::NoNetwork)?,
+                ))
+            }
+        }
+    }
+
+    /// Direct or routed; giaddr is 0.
+    fn path(&self) -> Path {
+        let ciaddr = self.message.ciaddr();
+        // C156: a client that DISCOVERs has no address.
+        let has_addr = !ciaddr.is_unspecified() && self.kind != MessageType::Discover;
+        let away = has_addr && !self.link.is_attached(ciaddr);
+        // Only a unicast can have crossed a router (C143); a broadcast is of this link.
+        if self.unicast && away {
+            Path::Routed
+        } else {
+            Path::Direct
+        }
+    }
+
+    /// The network that one of our addresses on the link is in.
+    fn of_link(&self) -> Option<Place> {
+        let addresses = &self.config.link(self.index)?.addresses;
+        addresses
+            .iter()
+            .find_map(|a| self.config.place_of(self.link.space, a.addr))
+    }
+}
+
+/// What the identity is made of.
+struct Seen<'q> {
+    network: &'q Network,
+    message: &'q Message<'q>,
+    options: &'q Options<'q>,
+    trusted: bool,
+}
+
+impl Seen<'_> {
+    fn client(&self, key: &HashKey) -> Option<Client> {
+        let identity = match self.network.identity {
+            IdentityMode::ClientId => self.client_id().or_else(|| self.hardware()),
+            IdentityMode::Chaddr => self.hardware().or_else(|| self.client_id()),
+            IdentityMode::Circuit | IdentityMode::CircuitChaddr => self.circuit(),
+        };
+        if let Some(identity) = identity {
+            let hash = key.hash(identity.as_slice());
+            return Some(Client::Known(identity, hash));
+        }
+        let by_circuit = match self.network.identity {
+            IdentityMode::Circuit | IdentityMode::CircuitChaddr => true,
+            IdentityMode::ClientId | IdentityMode::Chaddr => false,
+        };
+        let ciaddr = self.message.ciaddr();
+        (by_circuit && !ciaddr.is_unspecified()).then_some(Client::HolderOf(ciaddr))
+    }
+
+    /// Option 61, RFC 2131 §4.2, RFC 6842; not if it is too short (C87) or says nothing (C158).
+    fn client_id(&self) -> Option<Identity> {
+        let value = self.options.get(code::CLIENT_ID)?;
+        let mut octets = [0; crate::record::MAX_IDENTITY - 1];
+        let len = value.copy_to(&mut octets)?;
+        let id = octets.get(..len)?;
+        let (_, rest) = id.split_first()?;
+        let says_nothing = rest.is_empty()
+            || rest.iter().all(|octet| *octet == 0)
+            || rest.iter().all(|octet| *octet == 0xff);
+        let ignored = self
+            .network
+            .ignored_client_ids
+            .iter()
+            .any(|i| i.as_ref() == id);
+        if says_nothing || ignored {
+            return None;
+        }
+        Identity::new(Kind::ClientId, &[id])
+    }
+
+    /// htype and chaddr, unless the address is missing or all zero (C159).
+    fn hardware(&self) -> Option<Identity> {
+        let chaddr = self.message.chaddr();
+        let usable = chaddr.iter().any(|octet| *octet != 0);
+        usable.then(|| hardware_identity(self.message))?
+    }
+
+    /// The relay and its circuit-id, RFC 3046 §3.1; the first instance counts (C176).
+    fn circuit(&self) -> Option<Identity> {
+        if !self.trusted {
+            return None;
+        }
+        let value = self.options.get(code::AGENT_INFO)?;
+        let mut octets = [0; crate::record::MAX_AGENT_INFO];
+        let len = value.copy_to(&mut octets)?;
+        let sub = agent::SubOptions::new(octets.get(..len)?);
+        let circuit = sub.first(agent::CIRCUIT_ID).filter(|id| !id.is_empty())?;
+        let relay = self.message.giaddr().octets();
+        match self.network.identity {
+            IdentityMode::CircuitChaddr => {
+                let len = [u8::try_from(circuit.len()).ok()?];
+                let (htype, chaddr) = ([self.message.htype()], self.message.chaddr());
+                let parts = [&relay[..], &len, circuit, &htype, chaddr];
+                Identity::new(Kind::CircuitChaddr, &parts)
+            }
+            IdentityMode::Circuit | IdentityMode::ClientId | IdentityMode::Chaddr => {
+                Identity::new(Kind::Circuit, &[&relay, circuit])
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Granting a lease, refusing one, and the plan of the reply that says so.
+
+use super::plan::{Outcome, Plan, ReplyKind};
+use super::reply_addr::Addressing;
+use super::silence::Silence;
+use super::turn::Turn;
+use crate::binding::{BindingState, SlotIndex};
+use crate::config::Place;
+use crate::record::{Journal, MAX_AGENT_INFO, Origin, RecordKind};
+use crate::time::{INFINITE, deadline, remaining};
+use core::net::Ipv4Addr;
+use dhcp_wire::dhcp::code;
+
+/// A REQUEST that repeats one this recent is answered from the binding, without a record (C45):
+/// clients repeat after 4 and 8 s, RFC 2131 §4.1.
+const REPEAT: u32 = 16;
+
+impl<J: Journal> Turn<'_, J> {
+    pub(super) fn addressing(&self) -> Addressing<'_> {
+        Addressing {
+            query: self.query,
+            link: self.link,
+            network: self.network,
+        }
+    }
+
+    /// The reply of `kind` about `addr`.
+    pub(super) fn plan(
+        &self,
+        kind: ReplyKind,
+        addr: Ipv4Addr,
+        lease: Option<u32>,
+    ) -> Result<Plan, Silence> {
+        let addressing = self.addressing();
+        let place = self.config.place_of(self.network.space, addr);
+        let place = place.filter(|p| p.network == self.query.network);
+        let place = place.unwrap_or(self.query.place());
+        let subnet = self
+            .config
+            .subnet(place)
+            .map_or(self.subnet, |(_, subnet)| subnet);
+        let nak = kind == ReplyKind::Nak;
+        let destination = addressing.of_reply(kind, addr)?;
+        let spread = self.query.message.xid();
+        Ok(Plan {
+            kind,
+            yiaddr: if nak { Ipv4Addr::UNSPECIFIED } else { addr },
+            ciaddr: match kind {
+                ReplyKind::Ack => self.query.message.ciaddr(),
+                ReplyKind::Offer | ReplyKind::Nak => Ipv4Addr::UNSPECIFIED,
+            },
+            lease,
+            renewal: lease.and_then(|lease| subnet.lease.renewal(lease, spread)),
+            place: if nak { self.query.place() } else { place },
+            server_id: addressing.server_id(subnet, addr),
+            destination,
+            echo_agent_info: true,
+            wait: None,
+        })
+    }
+
+    pub(super) fn nak(&self) -> Outcome {
+        self.plan(ReplyKind::Nak, Ipv4Addr::UNSPECIFIED, None)
+            .into()
+    }
+
+    /// The lease that the client of `slot` may have of its address now.
+    fn lease(&self, slot: SlotIndex) -> u32 {
+        let addr = self.shard.addr(slot).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let subnet = self
+            .network
+            .subnet_of(addr)
+            .map_or(self.subnet, |(_, subnet)| subnet);
+        subnet.lease.granted(self.query.wish())
+    }
+
+    /// Acknowledges the lease in `slot`, whose address is bound: anew, unless the client has just
+    /// been told and only repeats itself.
+    pub(super) fn ack(&mut self, slot: SlotIndex) -> Outcome {
+        let lease = self.lease(slot);
+        if self.is_repeat(slot, lease) {
+            let left = self.remaining(slot);
+            return self.acknowledge(slot, left);
+        }
+        self.grant(slot, lease)
+    }
+
+    /// Grants or extends the lease in `slot`, whose address is bound.
+    pub(super) fn grant(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
+        self.note_client(slot);
+        let now = self.now;
+        let Some(binding) = self.shard.bindings.slot_mut(slot) else {
+            return Silence::TableFull.into();
+        };
+        // A lease counts from the end of the running second, so that the client's own clock never
+        // runs longer; and it is never shorter here than what the client was told before (C59).
+        let held = if binding.state == BindingState::Active {
+            binding.until()
+        } else {
+            0
+        };
+        let until = deadline(now.saturating_add(1), lease).max(held);
+        binding.state = BindingState::Active;
+        binding.flags = 0;
+        binding.started = now;
+        binding.lease = lease;
+        self.shard.bindings.unlist(slot);
+        self.shard.bindings.schedule(slot, until);
+        self.append(RecordKind::Active, slot);
+        self.acknowledge(slot, lease)
+    }
+
+    /// The ACK of what the binding says; it waits for the binding's newest record.
+    pub(super) fn acknowledge(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
+        let Some(addr) = self.shard.addr(slot) else {
+            return Silence::UnknownClient.into();
+        };
+        let plan = self.plan(ReplyKind::Ack, addr, Some(lease));
+        let wait = self.shard.park(slot);
+        plan.map(|plan| Plan { wait, ..plan }).into()
+    }
+
+    /// Whether the client was told of this lease a moment ago, under the same circumstances.
+    fn is_repeat(&self, slot: SlotIndex, lease: u32) -> bool {
+        let Some(binding) = self.shard.bindings.slot(slot) else {
+            return false;
+        };
+        let window = REPEAT.min(lease / 8);
+        binding.state == BindingState::Active
+            && binding.lease == lease
+            && binding.sequence() > 0
+            && self.now.saturating_sub(binding.started) <= window
+            && remaining(self.now, binding.until()) > 0
+            && (binding.until() != INFINITE || lease == INFINITE)
+            && !self.has_moved(slot)
+    }
+
+    fn has_moved(&self, slot: SlotIndex) -> bool {
+        let Some(binding) = self.shard.bindings.slot(slot) else {
+            return true;
+        };
+        let message = &self.query.message;
+        let new_circuit = self.agent_info(&mut [0; MAX_AGENT_INFO], |info| {
+            info.is_some_and(|info| info != self.shard.bindings.agent_info(slot))
+        });
+        let relay = message.giaddr();
+        new_circuit || (!relay.is_unspecified() && relay.to_bits() != binding.giaddr)
+    }
+
+    /// Option 82 joined, as it is stored; `None` if there is none, or it decides nothing (C160).
+    fn agent_info<T>(
+        &self,
+        room: &mut [u8; MAX_AGENT_INFO],
+        then: impl FnOnce(Option<&[u8]>) -> T,
+    ) -> T {
+        let value = self
+            .query
+            .options
+            .get(code::AGENT_INFO)
+            .filter(|_| self.query.trusted);
+        let len = value.and_then(|value| value.copy_to(room));
+        then(len.and_then(|len| room.get(..len)))
+    }
+
+    /// Notes in the binding where and with what the client was seen. A unicast renewal says
+    /// neither relay nor circuit, and leaves them (C54, C174).
+    fn note_client(&mut self, slot: SlotIndex) {
+        let message = &self.query.message;
+        let mut room = [0; MAX_AGENT_INFO];
+        let direct = message.giaddr().is_unspecified();
+        if !direct || self.query.ciaddr().is_none() {
+            let len = self.agent_info(&mut room, |info| info.map_or(0, <[u8]>::len));
+            let stored = self
+                .shard
+                .bindings
+                .store_agent_info(slot, room.get(..len).unwrap_or(&[]));
+            if stored.is_err() {
+                self.shard.count_not_stored();
+            }
+        }
+        let chaddr = self
+            .shard
+            .bindings
+            .set_chaddr(slot, message.htype(), message.chaddr());
+        if chaddr.is_err() {
+            self.shard.count_not_stored();
+        }
+        let unicast = self.query.unicast && direct;
+        let Origin {
+            port,
+            outer_vid,
+            inner_vid,
+        } = self.query.arrival.origin;
+        let giaddr = message.giaddr().to_bits();
+        if let Some(binding) = self.shard.bindings.slot_mut(slot).filter(|_| !unicast) {
+            (binding.port, binding.outer_vid, binding.inner_vid) = (port, outer_vid, inner_vid);
+            binding.giaddr = giaddr;
+        }
+    }
+
+    /// Writes what `slot` says to the journal. The caller has seen that there is room.
+    pub(super) fn append(&mut self, kind: RecordKind, slot: SlotIndex) {
+        self.shard
+            .write(self.network, slot, kind, (self.now, self.journal));
+    }
+
+    /// Ends what `slot` says, with its record if it is a lease.
+    pub(super) fn end_binding(&mut self, slot: SlotIndex) {
+        self.shard
+            .end_recorded(self.config, self.network, slot, (self.now, self.journal));
+    }
+
+    /// Whether `place` is the query's network.
+    pub(super) fn is_here(&self, place: Option<Place>) -> bool {
+        place.is_some_and(|place| place.network == self.query.network)
+    }
+}

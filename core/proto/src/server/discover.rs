@@ -1,0 +1,106 @@
+//! DHCPDISCOVER, RFC 2131 §4.3.1.
+
+use super::plan::{Ask, Notice, NoticeKind, Outcome, ReplyKind};
+use super::silence::Silence;
+use super::turn::Turn;
+use crate::address::AddressState;
+use crate::binding::SlotIndex;
+use crate::record::Journal;
+use crate::shard::{Assigned, Unavailable};
+use crate::time::remaining;
+use core::net::Ipv4Addr;
+
+impl<J: Journal> Turn<'_, J> {
+    pub(super) fn on_discover(&mut self) -> Outcome {
+        // Table 5 forbids option 54 here: another server's is not for us, ours says nothing (C40).
+        if self.query.server_id().is_some_and(|id| !self.is_us(id)) {
+            return Silence::OtherServer.into();
+        }
+        let Some(client) = self.client() else {
+            return Silence::NoIdentity.into();
+        };
+        if let Some(ask) = self.make_way() {
+            return Outcome {
+                ask: Some(ask),
+                ..Silence::Yielding.into()
+            };
+        }
+        let wanted = self.wanted(client);
+        match self.shard.assign(&wanted) {
+            Ok(Assigned::Current(slot)) => self.offer(slot, true),
+            Ok(Assigned::Held(slot)) => self.offer(slot, false),
+            Err(Unavailable::Taken) => Outcome {
+                notice: Some(self.notice(NoticeKind::Exhausted, self.subnet.prefix.first())),
+                ..Silence::NoAddress.into()
+            },
+            Err(Unavailable::TableFull) => Silence::TableFull.into(),
+        }
+    }
+
+    fn offer(&mut self, slot: SlotIndex, has_lease: bool) -> Outcome {
+        let Some(addr) = self.shard.addr(slot) else {
+            return Silence::NoAddress.into();
+        };
+        let Some((_, subnet)) = self.network.subnet_of(addr) else {
+            return Silence::NoAddress.into();
+        };
+        // C36: "the client's current binding … remaining" only where the operator wants it.
+        let left = self.remaining(slot);
+        let lease = if has_lease && self.network.rules.discover_keeps_expiry && left > 0 {
+            left
+        } else {
+            subnet.lease.granted(self.query.wish())
+        };
+        self.plan(ReplyKind::Offer, addr, Some(lease)).into()
+    }
+
+    /// Seconds that a client may still be told of its lease. What began within the running second
+    /// has a whole lease left.
+    pub(super) fn remaining(&self, slot: SlotIndex) -> u32 {
+        let Some(binding) = self.shard.bindings.slot(slot) else {
+            return 0;
+        };
+        match remaining(self.now, binding.until()) {
+            crate::time::INFINITE => crate::time::INFINITE,
+            left => left.saturating_sub(1).min(binding.lease),
+        }
+    }
+
+    pub(super) fn notice(&self, kind: NoticeKind, addr: Ipv4Addr) -> Notice {
+        let mut chaddr = [0; 6];
+        let octets = self.query.message.chaddr();
+        let len = octets.len().min(chaddr.len());
+        if let (Some(to), Some(from)) = (chaddr.get_mut(..len), octets.get(..len)) {
+            to.copy_from_slice(from);
+        }
+        Notice { kind, addr, chaddr }
+    }
+
+    /// Two identities may have one reservation (PXE, then the system): the newer one's turn ends
+    /// the older one's binding, here or with the worker that has it.
+    fn make_way(&mut self) -> Option<Ask> {
+        let addr = self.reservation()?;
+        let space = self.network.space;
+        let word = self.config.cell(space, addr)?.load();
+        match word.state() {
+            AddressState::Held | AddressState::Bound => {}
+            AddressState::Free | AddressState::Remembered | AddressState::SetAside => return None,
+        }
+        if word.owner() != self.shard.worker() {
+            let (owner, generation) = (word.owner().0, word.generation().number());
+            return Some(Ask {
+                owner,
+                space: space.0,
+                addr,
+                generation,
+            });
+        }
+        let holder = self.shard.holder(self.config, space, addr)?;
+        let client = self.client()?;
+        let own = self.shard.bindings.identity(holder) == client.identity;
+        if !own && self.journal.has_room() && self.shard.has_right(self.network, holder, addr) {
+            self.end_binding(holder);
+        }
+        None
+    }
+}

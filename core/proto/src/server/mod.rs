@@ -1,0 +1,35 @@
+//! The server of RFC 2131 §4.3, with RFC 3046: from a parsed message to what is to be answered.
+//!
+//! ```text
+//!   Arrival ──► admit ──► Query ──► decide ──► Outcome ──► Plan ──► write_reply
+//!              reads the Config     changes the Shard               reads Config and Echo
+//! ```
+//!
+//! `admit` runs on the worker that received the frame, `decide` on the one that owns the client.
+//! One file a message type; the rules of one section stand on the arms that obey them.
+
+mod admit;
+mod answer;
+mod decline;
+mod discover;
+mod extend;
+mod inform;
+mod plan;
+mod query;
+mod release;
+mod reply;
+mod reply_addr;
+mod request;
+mod silence;
+mod turn;
+
+pub use admit::admit;
+pub use plan::{Ask, Destination, NextHop, Notice, NoticeKind, Outcome, Parked, Plan, ReplyKind};
+pub use query::{Arrival, Client, Path, Query};
+pub use reply::{Echo, Written, write_reply};
+pub use silence::Silence;
+pub(crate) use turn::Keys;
+pub use turn::decide;
+
+#[cfg(test)]
+mod tests;

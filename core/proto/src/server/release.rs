@@ -1,0 +1,70 @@
+//! DHCPRELEASE, RFC 2131 §4.3.4.
+
+use super::plan::Outcome;
+use super::silence::Silence;
+use super::turn::Turn;
+use crate::binding::{BindingState, SlotIndex};
+use crate::record::{Journal, MAX_AGENT_INFO, RecordKind};
+use dhcp_wire::dhcp::code;
+
+impl<J: Journal> Turn<'_, J> {
+    pub(super) fn on_release(&mut self) -> Outcome {
+        if let Err(reason) = self.is_for_us() {
+            return reason.into();
+        }
+        let Some(addr) = self.query.ciaddr() else {
+            return Silence::Incomplete.into();
+        };
+        let src = self.query.arrival.ip_src;
+        let direct = self.query.message.giaddr().is_unspecified();
+        // C66
+        if self.network.rules.strict_source && direct && !src.is_unspecified() && src != addr {
+            return Silence::SourceMismatch.into();
+        }
+        if !self.journal.has_room() {
+            return Silence::JournalFull.into();
+        }
+        // C64, C153: who it is and what it holds, before anything changes.
+        let Some(slot) = self.binding().filter(|slot| self.holds(*slot, addr)) else {
+            return Silence::NotHolder.into();
+        };
+        if !self.network.rules.release_from_elsewhere && self.is_elsewhere(slot) {
+            return Silence::Elsewhere.into();
+        }
+        // "The server SHOULD retain a record of the client's initialization parameters".
+        let now = self.now;
+        self.shard.bindings.disarm(slot, now);
+        self.append(RecordKind::Released, slot);
+        self.shard
+            .retire(self.config, self.network, slot, BindingState::Released);
+        Silence::Released.into()
+    }
+
+    /// Whether the message came over another circuit, or straight from another port or VLAN, than
+    /// the binding's (C66).
+    fn is_elsewhere(&self, slot: SlotIndex) -> bool {
+        let Some(binding) = self.shard.bindings.slot(slot) else {
+            return true;
+        };
+        let origin = self.query.arrival.origin;
+        let seen = (binding.port, binding.outer_vid, binding.inner_vid);
+        let routed = !self.query.message.giaddr().is_unspecified()
+            || self.query.path == super::query::Path::Routed
+            || binding.giaddr != 0;
+        if !routed && seen != (origin.port, origin.outer_vid, origin.inner_vid) {
+            return true;
+        }
+        let stored = self.shard.bindings.agent_info(slot);
+        let mut room = [0; MAX_AGENT_INFO];
+        let value = self
+            .query
+            .options
+            .get(code::AGENT_INFO)
+            .filter(|_| self.query.trusted);
+        let sent = value.map(|value| value.copy_to(&mut room).and_then(|len| room.get(..len)));
+        match sent {
+            None => false,
+            Some(sent) => sent != Some(stored),
+        }
+    }
+}

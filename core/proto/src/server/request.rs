@@ -1,0 +1,243 @@
+//! DHCPREQUEST, RFC 2131 §4.3.2, of a client that selects an offer or reboots.
+
+use super::plan::Outcome;
+use super::silence::Silence;
+use super::turn::Turn;
+use crate::address::{AddressState, Claim};
+use crate::binding::{BindingState, SlotIndex};
+use crate::record::Journal;
+use crate::shard::{ClientInfo, Mercy, Unavailable, Want};
+use core::net::Ipv4Addr;
+
+/// What a client asks, by the fields of RFC 2131 §4.3.6, table 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    /// SELECTING, this server.
+    Selecting(Ipv4Addr),
+    /// SELECTING, another server.
+    Refused,
+    /// INIT-REBOOT.
+    Rebooting(Ipv4Addr),
+    /// RENEWING or REBINDING.
+    Extending(Ipv4Addr),
+}
+
+impl<J: Journal> Turn<'_, J> {
+    pub(super) fn on_request(&mut self) -> Outcome {
+        let request = match self.classify() {
+            Ok(request) => request,
+            Err(reason) => return reason.into(),
+        };
+        if !self.journal.has_room() {
+            return Silence::JournalFull.into();
+        }
+        match request {
+            Request::Selecting(addr) => self.on_selecting(addr),
+            Request::Refused => self.on_refused(),
+            Request::Rebooting(addr) => self.on_rebooting(addr),
+            Request::Extending(addr) => self.on_extending(addr),
+        }
+    }
+
+    fn classify(&self) -> Result<Request, Silence> {
+        let ours = self.query.server_id().map(|id| self.is_us(id));
+        match (self.query.ciaddr(), ours, self.query.requested_addr()) {
+            // C72: table 5 forbids it, and it is not for us.
+            (Some(_), Some(false), _) => Err(Silence::OtherServer),
+            // C147: ciaddr decides.
+            (Some(ciaddr), None | Some(true), _) => Ok(Request::Extending(ciaddr)),
+            (None, Some(false), _) => Ok(Request::Refused),
+            (None, Some(true), Some(addr)) => Ok(Request::Selecting(addr)),
+            (None, None, Some(addr)) => Ok(Request::Rebooting(addr)),
+            // C57
+            (None, None | Some(true), None) => Err(Silence::NoRequestedAddress),
+        }
+    }
+
+    /// RFC 2131 §3.1 step 4: "Those servers not selected … use the message as notification that
+    /// the client has declined that server's offer" (C43).
+    fn on_refused(&mut self) -> Outcome {
+        let offer = [self.binding(), self.beside()].into_iter().flatten();
+        for slot in offer {
+            if self.shard.state(slot) == Some(BindingState::Offered) {
+                self.shard.withdraw(self.config, self.network, slot);
+                return Silence::OfferWithdrawn.into();
+            }
+        }
+        Silence::OtherServer.into()
+    }
+
+    /// RFC 2131 §4.3.2, "DHCPREQUEST generated during SELECTING state".
+    fn on_selecting(&mut self, addr: Ipv4Addr) -> Outcome {
+        if let Some(outcome) = self.take_offer(addr) {
+            return outcome;
+        }
+        let binding = self.binding();
+        if binding.is_some_and(|slot| self.shard.addr(slot) == Some(addr)) {
+            return self.on_own(binding, addr);
+        }
+        // C148: the offer's hold is over, or the server was restarted.
+        match self.client() {
+            Some(client) => self.bind(client, addr),
+            None => self.nak(),
+        }
+    }
+
+    /// RFC 2131 §4.3.2, "DHCPREQUEST generated during INIT-REBOOT state".
+    fn on_rebooting(&mut self, addr: Ipv4Addr) -> Outcome {
+        // C149: some clients leave option 54 out when they take an offer.
+        if let Some(outcome) = self.take_offer(addr) {
+            return outcome;
+        }
+        // C47, C151: the network comes first.
+        if !self.is_here(self.config.place_of(self.network.space, addr)) {
+            return if self.network.rules.nak_wrong_network {
+                self.nak()
+            } else {
+                Silence::WrongNetwork.into()
+            };
+        }
+        let binding = self.binding();
+        let recorded = binding.and_then(|slot| self.recorded(slot));
+        match recorded {
+            Some(recorded) if recorded == addr => self.on_own(binding, addr),
+            // C48: "the server SHOULD send a DHCPNAK" to a client whose notion is wrong.
+            Some(_) => self.nak(),
+            // C49: "If the DHCP server has no record of this client, then it MUST remain silent";
+            // a reservation is a record.
+            None => match self.client() {
+                Some(client) if self.reservation() == Some(addr) => self.bind(client, addr),
+                _ if self.network.rules.nak_unknown => self.nak(),
+                _ => Silence::UnknownClient.into(),
+            },
+        }
+    }
+
+    /// The address that the server has on record for the client, an offer apart.
+    pub(super) fn recorded(&self, slot: SlotIndex) -> Option<Ipv4Addr> {
+        match self.shard.state(slot)? {
+            BindingState::Active | BindingState::Expired | BindingState::Released => {
+                self.shard.addr(slot)
+            }
+            BindingState::Offered if self.shard.is_returning(slot) => self.shard.addr(slot),
+            BindingState::Available | BindingState::Offered | BindingState::Abandoned => None,
+        }
+    }
+
+    fn beside(&self) -> Option<SlotIndex> {
+        self.client()
+            .and_then(|client| self.shard.find_beside(&client))
+    }
+
+    /// Takes `addr` if it is on offer to this client: the ACK of C41.
+    fn take_offer(&mut self, addr: Ipv4Addr) -> Option<Outcome> {
+        let client = self.client()?;
+        let is_it = |slot: &SlotIndex| {
+            self.shard.state(*slot) == Some(BindingState::Offered)
+                && self.shard.addr(*slot) == Some(addr)
+        };
+        if let Some(slot) = self.binding().filter(is_it) {
+            if !self.wanted(client).may_have(addr) {
+                self.shard.withdraw(self.config, self.network, slot);
+                return Some(self.nak());
+            }
+            self.shard.confirm(self.config, self.network, slot).ok()?;
+            let lease = self.lease_of(addr);
+            return Some(self.grant(slot, lease));
+        }
+        let slot = self.beside().filter(is_it)?;
+        // The lease that the offer stood beside ends with it.
+        if let Some(old) = self.binding() {
+            self.end_binding(old);
+        }
+        Some(match self.shard.promote(self.config, &client, slot) {
+            Ok(slot) => {
+                let lease = self.lease_of(addr);
+                self.grant(slot, lease)
+            }
+            Err(_) => Silence::TableFull.into(),
+        })
+    }
+
+    /// A request for the address that is on record for the client (C45, C50, C150).
+    pub(super) fn on_own(&mut self, slot: Option<SlotIndex>, addr: Ipv4Addr) -> Outcome {
+        let (Some(slot), Some(cell)) = (slot, self.config.cell(self.network.space, addr)) else {
+            return self.nak();
+        };
+        if !self.is_allowed(slot, addr) {
+            return self.refuse(slot);
+        }
+        if self.shard.is_own(cell, slot) && cell.load().state() == AddressState::Bound {
+            return self.ack(slot);
+        }
+        let want = Want {
+            addr,
+            to: Claim::Bound,
+            mercy: Mercy::Spare,
+        };
+        match self.shard.claim(self.network, self.config, slot, want) {
+            Ok(_) => {
+                let lease = self.lease_of(addr);
+                self.grant(slot, lease)
+            }
+            // Another client has it meanwhile.
+            Err(_) => self.nak(),
+        }
+    }
+
+    fn lease_of(&self, addr: Ipv4Addr) -> u32 {
+        let subnet = self
+            .network
+            .subnet_of(addr)
+            .map_or(self.subnet, |(_, subnet)| subnet);
+        subnet.lease.granted(self.query.wish())
+    }
+
+    /// Whether the holder of `slot` may go on with `addr`.
+    fn is_allowed(&self, slot: SlotIndex, addr: Ipv4Addr) -> bool {
+        let pool = self
+            .network
+            .subnet_of(addr)
+            .and_then(|(_, subnet)| subnet.pool_of(addr));
+        match self.network.reserved(addr) {
+            Some(_) => self.reservation() == Some(addr) || self.owns_by_slot(slot, addr),
+            None => pool.is_some(),
+        }
+    }
+
+    fn owns_by_slot(&self, slot: SlotIndex, addr: Ipv4Addr) -> bool {
+        self.shard.has_right(self.network, slot, addr)
+    }
+
+    /// A NAK that ends the client's lease: its address is kept for another, excluded, or in no
+    /// pool any more (C150).
+    fn refuse(&mut self, slot: SlotIndex) -> Outcome {
+        self.end_binding(slot);
+        self.nak()
+    }
+
+    /// Binds a free address to a client that has no offer of it (C148, C152).
+    pub(super) fn bind(&mut self, client: ClientInfo<'_>, addr: Ipv4Addr) -> Outcome {
+        let wanted = self.wanted(client);
+        if !wanted.may_have(addr) || !self.is_open(addr) {
+            return self.nak();
+        }
+        if let Some(slot) = self.binding() {
+            // Another address of this client: it gives way.
+            self.end_binding(slot);
+        }
+        match self.shard.bind_new(self.config, &client, addr) {
+            Ok(slot) => {
+                let lease = self.lease_of(addr);
+                self.grant(slot, lease)
+            }
+            Err(Unavailable::Taken) => self.nak(),
+            Err(Unavailable::TableFull) => Silence::TableFull.into(),
+        }
+    }
+
+    pub(super) fn is_open(&self, addr: Ipv4Addr) -> bool {
+        let cell = self.config.cell(self.network.space, addr);
+        cell.is_some_and(|cell| cell.load().state() == AddressState::Free)
+    }
+}

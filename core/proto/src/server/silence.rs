@@ -1,0 +1,82 @@
+//! Why a message is not answered. Silence is an answer; each reason is a counter.
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+        /// Why a message is not answered.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Silence {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Silence {
+            /// Every reason, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The reason as its counter is called.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No 53, 53 twice, of a wrong length or a type that clients do not send (C82).
+    MessageType => "message_type",
+    /// The IP destination is neither ours nor a broadcast (C165).
+    NotForUs => "not_for_us",
+    /// No link for this port and VLAN (C164).
+    NoLink => "no_link",
+    /// The link has no network (C164).
+    NoNetwork => "no_network",
+    /// giaddr is in no network (C164).
+    UnknownGiaddr => "unknown_giaddr",
+    /// giaddr is our own address (C164).
+    OwnGiaddr => "own_giaddr",
+    /// The relay is not among the network's `relays` (C164).
+    RelayNotAllowed => "relay_not_allowed",
+    /// A unicast about an address that is in no network of ours (C152).
+    ForeignCiaddr => "foreign_ciaddr",
+    /// Nothing identifies the client (C157, C159).
+    NoIdentity => "no_identity",
+    /// The message belongs to another server by its option 54 (C40, C43, C62, C65, C72).
+    OtherServer => "other_server",
+    /// The client chose another server; our offer is withdrawn (C43).
+    OfferWithdrawn => "offer_withdrawn",
+    /// No address is left (C34).
+    NoAddress => "no_address",
+    /// The table of bindings is full.
+    TableFull => "table_full",
+    /// The journal has no room: nothing was changed.
+    JournalFull => "journal_full",
+    /// A REQUEST with neither option 50 nor ciaddr (C57).
+    NoRequestedAddress => "no_requested_address",
+    /// An address of another network, and `nak_wrong_network = false` (C47).
+    WrongNetwork => "wrong_network",
+    /// The client has no record here (C49, C152).
+    UnknownClient => "unknown_client",
+    /// A NAK would go to a client behind routers, and `nak_routed = "silent"` (C146).
+    RoutedNak => "routed_nak",
+    /// A DECLINE or RELEASE that says too little: no 50, no ciaddr, or no 54 under
+    /// `strict_table5` (C62, C64, C65).
+    Incomplete => "incomplete",
+    /// A DECLINE or RELEASE by somebody who does not hold the address (C61, C153).
+    NotHolder => "not_holder",
+    /// A RELEASE from another circuit, port or VLAN than the binding's (C66).
+    Elsewhere => "elsewhere",
+    /// A RELEASE whose IP source is neither 0 nor ciaddr, under `strict_source` (C66).
+    SourceMismatch => "source_mismatch",
+    /// A DECLINE was carried out; it has no reply (C63).
+    Declined => "declined",
+    /// A RELEASE was carried out; it has no reply (C63).
+    Released => "released",
+    /// An INFORM that says nowhere to answer to (C67).
+    NoDestination => "no_destination",
+    /// The address is with another worker, which was asked to yield it; the client will ask again.
+    Yielding => "yielding",
+    /// The reply could not be written: the buffer is too small.
+    NoRoomForReply => "no_room_for_reply",
+}

@@ -1,0 +1,178 @@
+//! One message, decided.
+
+use super::plan::Outcome;
+use super::query::{Client, Query, hardware_identity};
+use super::silence::Silence;
+use crate::binding::SlotIndex;
+use crate::config::{Config, Link, Network, Subnet};
+use crate::identity::{Identity, Kind};
+use crate::record::Journal;
+use crate::shard::{ClientInfo, Shard, Wanted};
+use crate::time::Instant;
+use core::net::Ipv4Addr;
+use dhcp_wire::dhcp::{MessageType, code};
+
+/// Decides what to answer to `query` at `now`, and changes `shard` and `journal` accordingly.
+///
+/// Nothing is changed before the journal has room for all that it could have to say.
+pub fn decide(
+    query: &Query<'_>,
+    now: Instant,
+    config: &Config,
+    shard: &mut Shard,
+    journal: &mut impl Journal,
+) -> Outcome {
+    let Some(network) = config.network(query.network) else {
+        return Silence::NoNetwork.into();
+    };
+    let Some(link) = config.link(query.link) else {
+        return Silence::NoLink.into();
+    };
+    let Some(subnet) = network.subnets.get(query.subnet.0 as usize) else {
+        return Silence::NoNetwork.into();
+    };
+    let keys = Keys::of(query, network);
+    let now = now.secs();
+    let mut turn = Turn {
+        query,
+        now,
+        config,
+        network,
+        link,
+        subnet,
+        keys: &keys,
+        shard,
+        journal,
+    };
+    match query.kind {
+        MessageType::Discover => turn.on_discover(),
+        MessageType::Request => turn.on_request(),
+        MessageType::Decline => turn.on_decline(),
+        MessageType::Release => turn.on_release(),
+        MessageType::Inform => turn.on_inform(),
+        MessageType::Offer
+        | MessageType::Ack
+        | MessageType::Nak
+        | MessageType::ForceRenew
+        | MessageType::LeaseQuery
+        | MessageType::LeaseUnassigned
+        | MessageType::LeaseUnknown
+        | MessageType::LeaseActive => Silence::MessageType.into(),
+    }
+}
+
+/// What a reservation may know the client by.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    client_id: Option<Identity>,
+    hardware: Option<Identity>,
+}
+
+impl Keys {
+    fn of(query: &Query<'_>, network: &Network) -> Self {
+        if !network.has_reservations() {
+            return Self {
+                client_id: None,
+                hardware: None,
+            };
+        }
+        let client_id = query.options.get(code::CLIENT_ID).and_then(|value| {
+            let mut octets = [0; crate::record::MAX_IDENTITY - 1];
+            let len = value.copy_to(&mut octets)?;
+            Identity::new(Kind::ClientId, &[octets.get(..len)?])
+        });
+        Self {
+            client_id,
+            hardware: hardware_identity(&query.message),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Identity> {
+        self.client_id.iter().chain(&self.hardware)
+    }
+
+    /// Whether a reservation for `client` is this client's.
+    pub(crate) fn matches(&self, client: &[u8]) -> bool {
+        self.iter().any(|key| key.as_slice() == client)
+    }
+}
+
+/// One message and all that deciding it looks at.
+pub(super) struct Turn<'t, J> {
+    pub(super) query: &'t Query<'t>,
+    pub(super) now: u32,
+    pub(super) config: &'t Config,
+    pub(super) network: &'t Network,
+    pub(super) link: &'t Link,
+    pub(super) subnet: &'t Subnet,
+    pub(super) keys: &'t Keys,
+    pub(super) shard: &'t mut Shard,
+    pub(super) journal: &'t mut J,
+}
+
+impl<'t, J: Journal> Turn<'t, J> {
+    /// The client, if the message itself says who it is.
+    pub(super) fn client(&self) -> Option<ClientInfo<'t>> {
+        match &self.query.client {
+            Client::Known(identity, hash) => Some(self.info(identity.as_slice(), *hash)),
+            Client::HolderOf(_) | Client::Anyone => None,
+        }
+    }
+
+    fn info(&self, identity: &'t [u8], hash: u64) -> ClientInfo<'t> {
+        ClientInfo {
+            network: self.network,
+            identity,
+            hash,
+            htype: self.query.message.htype(),
+            chaddr: self.query.message.chaddr(),
+        }
+    }
+
+    /// The client's binding here.
+    pub(super) fn binding(&self) -> Option<SlotIndex> {
+        match &self.query.client {
+            Client::Known(identity, hash) => {
+                self.shard
+                    .find(*hash, self.network.key, identity.as_slice())
+            }
+            // C157: a renewal without its circuit is its holder's, if the hardware agrees.
+            Client::HolderOf(addr) => {
+                let slot = self.shard.holder(self.config, self.network.space, *addr)?;
+                let same = self.shard.bindings.chaddr(slot) == self.query.message.chaddr();
+                same.then_some(slot)
+            }
+            Client::Anyone => None,
+        }
+    }
+
+    /// The address kept for the client, by client-id before hardware address.
+    pub(super) fn reservation(&self) -> Option<Ipv4Addr> {
+        self.keys
+            .iter()
+            .find_map(|key| self.network.reservation_for(key.as_slice()))
+    }
+
+    /// What an address for this client goes by.
+    pub(super) fn wanted(&self, client: ClientInfo<'t>) -> Wanted<'t> {
+        Wanted {
+            config: self.config,
+            client,
+            subnet: self.query.subnet,
+            keys: self.keys,
+            reservation: self.reservation(),
+            requested: self.query.requested_addr(),
+            now: self.now,
+        }
+    }
+
+    /// Whether option 54 names this server: one of our addresses, or what is configured (C10).
+    pub(super) fn is_us(&self, server_id: Ipv4Addr) -> bool {
+        self.config.is_ours(self.network.space, server_id)
+            || self
+                .network
+                .subnets
+                .iter()
+                .any(|s| s.server_id == Some(server_id))
+    }
+}

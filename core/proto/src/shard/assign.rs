@@ -1,0 +1,281 @@
+//! Which address a client is offered: RFC 2131 §4.3.1, in its order.
+
+use super::claim::{Mercy, Oldest, Want};
+use super::{BESIDE, ClientInfo, Shard, Unavailable};
+use crate::address::{AddressState, Claim, start_for};
+use crate::binding::{BindingState, SlotIndex};
+use crate::config::{Config, Network, Pool, Subnet, SubnetIndex};
+use crate::server::Keys;
+use core::net::Ipv4Addr;
+
+/// Stale hints that one search goes through in a pool before it looks elsewhere.
+const TRIES: usize = 64;
+/// Seconds after which a hold may be cut when addresses run low: never under 2 s, and the clock
+/// of the holds counts whole seconds.
+const YOUNGEST_CUT: u32 = 3;
+
+/// A client that wants an address, and what the choice goes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'q> {
+    pub(crate) config: &'q Config,
+    pub(crate) client: ClientInfo<'q>,
+    /// What reservations may know the client by.
+    pub(crate) keys: &'q Keys,
+    /// Subnet of giaddr or of the link: new addresses come from it first.
+    pub(crate) subnet: SubnetIndex,
+    /// The address kept for the client.
+    pub(crate) reservation: Option<Ipv4Addr>,
+    /// Option 50.
+    pub(crate) requested: Option<Ipv4Addr>,
+    /// The second it is.
+    pub(crate) now: u32,
+}
+
+impl Wanted<'_> {
+    fn network(&self) -> &Network {
+        self.client.network
+    }
+
+    /// Whether the client may have `addr` here: its reservation, or an address of a pool that is
+    /// not excluded and not kept for another (C30).
+    pub(crate) fn may_have(&self, addr: Ipv4Addr) -> bool {
+        if self.reservation == Some(addr) {
+            return true;
+        }
+        let pool = self
+            .network()
+            .subnet_of(addr)
+            .and_then(|(_, subnet)| subnet.pool_of(addr));
+        pool.is_some() && !self.is_kept(addr)
+    }
+
+    /// Whether an address is kept for somebody else.
+    pub(crate) fn is_kept(&self, addr: Ipv4Addr) -> bool {
+        self.network()
+            .reserved(addr)
+            .is_some_and(|owner| !self.keys.matches(owner))
+    }
+
+    fn end_of_hold(&self) -> u32 {
+        let hold = u32::try_from(self.network().rules.offer_hold.as_secs()).unwrap_or(u32::MAX);
+        crate::time::deadline(self.now.saturating_add(1), hold.min(u32::MAX - 1))
+    }
+}
+
+/// What a client is offered, and the slot that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Assigned {
+    /// The address of its lease.
+    Current(SlotIndex),
+    /// An address that is held for it.
+    Held(SlotIndex),
+}
+
+impl Shard {
+    /// Finds the client an address and holds it.
+    pub(crate) fn assign(&mut self, wanted: &Wanted<'_>) -> Result<Assigned, Unavailable> {
+        let key = wanted.client.network.key.0;
+        let slot = self.slot_for(wanted.config, &wanted.client, key)?;
+        let leased = self.leased(wanted, slot);
+        if let Some(addr) = leased
+            && self.is_best(wanted, addr)
+        {
+            return Ok(Assigned::Current(slot));
+        }
+        let slot = match leased {
+            // The lease is left as it is until the client takes the other address.
+            Some(_) => self.slot_for(wanted.config, &wanted.client, key | BESIDE)?,
+            None => slot,
+        };
+        match self.hold(wanted, slot) {
+            Ok(()) => {
+                self.hold_until(slot, wanted.end_of_hold());
+                Ok(Assigned::Held(slot))
+            }
+            Err(reason) => {
+                if self.state(slot) == Some(BindingState::Available) {
+                    self.vacate(slot);
+                }
+                // A lease that is not the best is still better than nothing.
+                match (
+                    leased,
+                    self.find(
+                        wanted.client.hash,
+                        wanted.client.network.key,
+                        wanted.client.identity,
+                    ),
+                ) {
+                    (Some(addr), Some(slot)) if wanted.may_have(addr) => {
+                        Ok(Assigned::Current(slot))
+                    }
+                    _ => Err(reason),
+                }
+            }
+        }
+    }
+
+    /// The address that the client has a lease of, its grace included.
+    fn leased(&self, wanted: &Wanted<'_>, slot: SlotIndex) -> Option<Ipv4Addr> {
+        let addr = self.addr(slot)?;
+        let cell = wanted.config.cell(wanted.network().space, addr)?;
+        let bound = cell.load().state() == AddressState::Bound;
+        (bound && self.is_own(cell, slot)).then_some(addr)
+    }
+
+    /// Whether the client's lease is what it is to be offered: valid, and no reservation of its
+    /// own is free elsewhere (C30, C182).
+    fn is_best(&self, wanted: &Wanted<'_>, addr: Ipv4Addr) -> bool {
+        let elsewhere = wanted.reservation.filter(|kept| *kept != addr);
+        wanted.may_have(addr) && !elsewhere.is_some_and(|kept| self.is_open(wanted, kept))
+    }
+
+    /// Whether an address could be claimed by name.
+    fn is_open(&self, wanted: &Wanted<'_>, addr: Ipv4Addr) -> bool {
+        let cell = wanted.config.cell(wanted.network().space, addr);
+        cell.is_some_and(|cell| match cell.load().state() {
+            AddressState::Free | AddressState::Remembered => true,
+            AddressState::Held => self
+                .find_beside(&wanted.client)
+                .is_some_and(|slot| self.addr(slot) == Some(addr)),
+            AddressState::Bound | AddressState::SetAside => false,
+        })
+    }
+
+    /// Holds the best address there is in `slot`, which has no lease.
+    fn hold(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) -> Result<(), Unavailable> {
+        let mut mine = self.addr(slot);
+        let offered = self.state(slot) == Some(BindingState::Offered);
+        if let Some(kept) = wanted.reservation.filter(|kept| Some(*kept) != mine)
+            && self.is_open(wanted, kept)
+        {
+            self.let_go_of_all(wanted.config, wanted.client.network, slot);
+            mine = None;
+            if self.try_hold(wanted, slot, kept, Mercy::Take) {
+                return Ok(());
+            }
+        }
+        if let Some(addr) = mine {
+            // C39: what is on offer stays on offer. C31: its previous address.
+            if wanted.may_have(addr) && (offered || self.try_hold(wanted, slot, addr, Mercy::Spare))
+            {
+                return Ok(());
+            }
+            self.let_go_of_all(wanted.config, wanted.client.network, slot);
+        }
+        // C32
+        let requested = wanted.requested.filter(|addr| wanted.may_have(*addr));
+        if requested.is_some_and(|addr| self.try_hold(wanted, slot, addr, Mercy::Spare)) {
+            return Ok(());
+        }
+        // C33
+        if self.hold_free(wanted, slot) {
+            return Ok(());
+        }
+        if requested.is_some_and(|addr| self.try_hold(wanted, slot, addr, Mercy::Take))
+            || self.hold_remembered(wanted, slot)
+            || self.hold_cut(wanted, slot)
+        {
+            return Ok(());
+        }
+        Err(Unavailable::Taken)
+    }
+
+    fn try_hold(
+        &mut self,
+        wanted: &Wanted<'_>,
+        slot: SlotIndex,
+        addr: Ipv4Addr,
+        mercy: Mercy,
+    ) -> bool {
+        let want = Want {
+            addr,
+            to: Claim::Held,
+            mercy,
+        };
+        self.claim(wanted.client.network, wanted.config, slot, want)
+            .is_ok()
+    }
+
+    /// Holds an address whose hint was taken; the hint is settled if that fails.
+    fn try_hint(
+        &mut self,
+        wanted: &Wanted<'_>,
+        slot: SlotIndex,
+        (pool, index): (&Pool, u32),
+        mercy: Mercy,
+    ) -> bool {
+        let addr = pool.addr(index);
+        let held = self.try_hold(wanted, slot, addr, mercy);
+        if !held && let Some(cell) = wanted.config.cell(wanted.network().space, addr) {
+            pool.hints.settle(index, cell);
+        }
+        held
+    }
+
+    /// A free address: of the client's own subnet, then of the others of its network.
+    fn hold_free(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) -> bool {
+        self.in_subnets(wanted, |shard, subnet| {
+            subnet.pools.iter().any(|pool| {
+                let start = start_for(shard.me, shard.workers, pool.len());
+                let taken = |_| pool.hints.take_free(start);
+                (0..TRIES)
+                    .map_while(taken)
+                    .any(|index| shard.try_hint(wanted, slot, (pool, index), Mercy::Spare))
+            })
+        })
+    }
+
+    /// An address that is remembered for another client: this shard's oldest, then any.
+    fn hold_remembered(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) -> bool {
+        for _ in 0..TRIES {
+            let Some(oldest) = self.oldest(wanted.network(), Oldest::Memory) else {
+                break;
+            };
+            let addr = self.addr(oldest);
+            self.bindings.unlist(oldest);
+            if let Some(addr) = addr.filter(|addr| wanted.may_have(*addr))
+                && self.try_hold(wanted, slot, addr, Mercy::Take)
+            {
+                return true;
+            }
+        }
+        self.in_subnets(wanted, |shard, subnet| {
+            subnet.pools.iter().any(|pool| {
+                let start = start_for(shard.me, shard.workers, pool.len());
+                let taken = |_| pool.hints.take_reclaimable(start);
+                (0..TRIES)
+                    .map_while(taken)
+                    .any(|index| shard.try_hint(wanted, slot, (pool, index), Mercy::Take))
+            })
+        })
+    }
+
+    /// The address of the oldest offer that is not too young (C35).
+    fn hold_cut(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) -> bool {
+        let Some(oldest) = self.oldest(wanted.network(), Oldest::Hold) else {
+            return false;
+        };
+        let Some(binding) = self.bindings.slot(oldest) else {
+            return false;
+        };
+        let age = wanted.end_of_hold().saturating_sub(binding.until());
+        let addr = Ipv4Addr::from_bits(binding.addr);
+        if age < YOUNGEST_CUT || !wanted.may_have(addr) {
+            return false;
+        }
+        self.counts.holds_cut += 1;
+        self.withdraw(wanted.config, wanted.client.network, oldest);
+        self.try_hold(wanted, slot, addr, Mercy::Take)
+    }
+
+    fn in_subnets(
+        &mut self,
+        wanted: &Wanted<'_>,
+        mut search: impl FnMut(&mut Self, &Subnet) -> bool,
+    ) -> bool {
+        let subnets = &wanted.client.network.subnets;
+        let own = wanted.subnet.0 as usize;
+        let (before, rest) = subnets.split_at(own.min(subnets.len()));
+        rest.iter().chain(before).any(|subnet| search(self, subnet))
+    }
+}

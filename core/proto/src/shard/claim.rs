@@ -1,0 +1,326 @@
+//! Getting hold of an address and letting go of it: the words, the hints and the slot together.
+
+use super::{ClientInfo, RETURNING, Shard};
+use crate::address::{AddressState, Claim, Word};
+use crate::binding::{BindingState, SlotIndex};
+use crate::config::{Config, Network, Pool};
+use core::net::Ipv4Addr;
+
+/// Why there is no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unavailable {
+    /// Somebody has it, or none is left.
+    Taken,
+    /// There is no slot to note it in.
+    TableFull,
+}
+
+/// What a claim may take besides free addresses and the client's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mercy {
+    /// Addresses that are remembered for others stay theirs (C32).
+    Spare,
+    /// They are taken too: no free one is left.
+    Take,
+}
+
+impl Shard {
+    /// Holds or binds `addr` for the client in `slot`, which has no address or this one,
+    /// remembered.
+    pub(crate) fn claim(
+        &mut self,
+        network: &Network,
+        config: &Config,
+        slot: SlotIndex,
+        want: Want,
+    ) -> Result<Word, Unavailable> {
+        let Want { addr, to, mercy } = want;
+        let cell = config.cell(network.space, addr).ok_or(Unavailable::Taken)?;
+        let seen = cell.load();
+        let own = self.addr(slot) == Some(addr) && self.is_own(cell, slot);
+        let open = match seen.state() {
+            AddressState::Free => true,
+            AddressState::Remembered => own || mercy == Mercy::Take,
+            AddressState::Held | AddressState::Bound | AddressState::SetAside => false,
+        };
+        if !open {
+            return Err(Unavailable::Taken);
+        }
+        // The owner's slot beside the word is read by its owner only, and only while it has it.
+        let victim = (seen.owner() == self.me && !own && seen.state() == AddressState::Remembered)
+            .then(|| SlotIndex(cell.slot()));
+        let word = cell
+            .claim(seen, to, self.me, slot.0)
+            .map_err(|_| Unavailable::Taken)?;
+        if let Some(victim) = victim
+            && self.addr(victim) == Some(addr)
+        {
+            // The right is gone, not the memory; the sweep ends that.
+            self.bindings.unlist(victim);
+        }
+        if let Some((pool, index)) = pool_of(network, addr) {
+            pool.hints.drop_free(index);
+            pool.hints.drop_reclaimable(index);
+        }
+        self.note(
+            slot,
+            want,
+            word,
+            own && seen.state() == AddressState::Remembered,
+        );
+        Ok(word)
+    }
+
+    /// Writes into the slot what its new word says.
+    fn note(&mut self, slot: SlotIndex, want: Want, word: Word, returning: bool) {
+        self.bindings.unlist(slot);
+        let Some(binding) = self.bindings.slot_mut(slot) else {
+            return;
+        };
+        binding.addr = want.addr.to_bits();
+        binding.set_generation(word.generation().number());
+        binding.flags = if returning { RETURNING } else { 0 };
+        match want.to {
+            Claim::Held => {
+                binding.state = BindingState::Offered;
+                self.counts.offered += 1;
+            }
+            Claim::Bound => {
+                binding.state = BindingState::Active;
+                self.counts.active += 1;
+            }
+        }
+    }
+
+    /// Lets go of the offer in `slot`: the address is free again, or remembered for its client
+    /// again; a slot that says nothing any more is removed.
+    pub(crate) fn withdraw(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
+        if self.is_returning(slot) && self.state(slot) == Some(BindingState::Offered) {
+            self.counts.offered = self.counts.offered.saturating_sub(1);
+            if let Some(word) = self.let_go(config, network, slot, AddressState::Remembered) {
+                self.remember(slot, word, BindingState::Expired);
+                return;
+            }
+        } else {
+            self.let_go_of_all(config, network, slot);
+        }
+        self.vacate(slot);
+    }
+
+    /// Ends what `slot` says, whatever it is: its address is free, the client forgotten. A lease
+    /// wants its record first.
+    pub(crate) fn end(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
+        self.let_go_of_all(config, network, slot);
+        self.vacate(slot);
+    }
+
+    /// Ends the lease in `slot` but keeps its address remembered for the client.
+    pub(crate) fn retire(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        slot: SlotIndex,
+        state: BindingState,
+    ) {
+        self.counts.active = self.counts.active.saturating_sub(1);
+        match self.let_go(config, network, slot, AddressState::Remembered) {
+            Some(word) => self.remember(slot, word, state),
+            None => self.vacate(slot),
+        }
+    }
+
+    /// Frees the address of a slot that is about to be used for another one.
+    pub(super) fn let_go_of_all(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
+        let word = self
+            .addr(slot)
+            .and_then(|addr| config.cell(network.space, addr));
+        match word
+            .filter(|cell| self.is_own(*cell, slot))
+            .map(|cell| cell.load().state())
+        {
+            Some(AddressState::Held) => {
+                self.counts.offered = self.counts.offered.saturating_sub(1);
+                self.let_go(config, network, slot, AddressState::Free);
+            }
+            Some(AddressState::Bound) => {
+                self.counts.active = self.counts.active.saturating_sub(1);
+                self.let_go(config, network, slot, AddressState::Free);
+            }
+            Some(AddressState::Remembered) => self.forget_word(config, network, slot),
+            Some(AddressState::Free | AddressState::SetAside) | None => {}
+        }
+        self.empty(slot);
+    }
+
+    fn forget_word(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
+        let Some(addr) = self.addr(slot) else { return };
+        let Some(cell) = config.cell(network.space, addr) else {
+            return;
+        };
+        let hints = pool_of(network, addr);
+        if let Some((pool, index)) = hints {
+            pool.hints.drop_reclaimable(index);
+        }
+        // Lost or won, the word has the last say.
+        let _settled = cell.forget(cell.load()).is_ok();
+        if let Some((pool, index)) = hints {
+            pool.hints.settle(index, cell);
+        }
+    }
+
+    /// The owner's step out of held, bound or set aside, and its hint.
+    pub(super) fn let_go(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        slot: SlotIndex,
+        to: AddressState,
+    ) -> Option<Word> {
+        self.bindings.unlist(slot);
+        self.bindings.cancel(slot);
+        let addr = self.addr(slot)?;
+        let cell = config.cell(network.space, addr)?;
+        let stepped = if self.is_own(cell, slot) {
+            cell.advance(cell.load(), to).ok()
+        } else {
+            None
+        };
+        let Some(word) = stepped else {
+            self.counts.inconsistent += 1;
+            return None;
+        };
+        if let Some((pool, index)) = pool_of(network, addr) {
+            pool.hints.settle(index, cell);
+        }
+        Some(word)
+    }
+
+    /// The owner's step from held to bound.
+    pub(crate) fn confirm(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        slot: SlotIndex,
+    ) -> Result<(), Unavailable> {
+        self.counts.offered = self.counts.offered.saturating_sub(1);
+        let word = self.let_go(config, network, slot, AddressState::Bound);
+        let Some(binding) = self.bindings.slot_mut(slot).filter(|_| word.is_some()) else {
+            self.vacate(slot);
+            return Err(Unavailable::Taken);
+        };
+        binding.state = BindingState::Active;
+        binding.flags = 0;
+        self.counts.active += 1;
+        Ok(())
+    }
+
+    fn remember(&mut self, slot: SlotIndex, word: Word, state: BindingState) {
+        let Some(binding) = self.bindings.slot_mut(slot) else {
+            return;
+        };
+        binding.state = state;
+        binding.flags = 0;
+        binding.set_generation(word.generation().number());
+        let network = binding.network();
+        if let Some(lists) = self.lists(network) {
+            self.bindings.push_back(lists.remembered, slot);
+        }
+    }
+
+    /// Leaves a slot without an address, timer or list.
+    fn empty(&mut self, slot: SlotIndex) {
+        self.bindings.unlist(slot);
+        self.bindings.cancel(slot);
+        if let Some(binding) = self.bindings.slot_mut(slot) {
+            binding.state = BindingState::Available;
+            binding.addr = 0;
+            binding.flags = 0;
+        }
+    }
+
+    /// Empties a slot, and removes it unless it still counts declines.
+    pub(crate) fn vacate(&mut self, slot: SlotIndex) {
+        self.empty(slot);
+        if self
+            .bindings
+            .slot(slot)
+            .is_some_and(|binding| binding.declines == 0)
+        {
+            self.bindings.remove(slot);
+        }
+    }
+
+    /// The slot of a client, made if there is none; the oldest memory of the network makes room.
+    pub(crate) fn slot_for(
+        &mut self,
+        config: &Config,
+        client: &ClientInfo<'_>,
+        network: u32,
+    ) -> Result<SlotIndex, Unavailable> {
+        if let Some(slot) = self.bindings.find(client.hash, network, client.identity) {
+            return Ok(slot);
+        }
+        for _ in 0..2 {
+            if let Ok(slot) = self.bindings.insert(client.hash, network, client.identity) {
+                if self
+                    .bindings
+                    .set_chaddr(slot, client.htype, client.chaddr)
+                    .is_ok()
+                {
+                    return Ok(slot);
+                }
+                self.bindings.remove(slot);
+            }
+            let lists = self.lists(network).ok_or(Unavailable::TableFull)?;
+            let oldest = self
+                .bindings
+                .front(lists.remembered)
+                .ok_or(Unavailable::TableFull)?;
+            self.end(config, client.network, oldest);
+        }
+        Err(Unavailable::TableFull)
+    }
+
+    /// Starts or restarts the hold of the offer in `slot`.
+    pub(crate) fn hold_until(&mut self, slot: SlotIndex, until: u32) {
+        let Some(network) = self.bindings.slot(slot).map(crate::binding::Slot::network) else {
+            return;
+        };
+        self.bindings.schedule(slot, until);
+        if let Some(lists) = self.lists(network) {
+            self.bindings.unlist(slot);
+            self.bindings.push_back(lists.holds, slot);
+        }
+    }
+
+    /// The slot of the oldest offer of a network, or of the oldest memory.
+    pub(super) fn oldest(&self, network: &Network, which: Oldest) -> Option<SlotIndex> {
+        let lists = self.lists(network.key.0)?;
+        self.bindings.front(match which {
+            Oldest::Hold => lists.holds,
+            Oldest::Memory => lists.remembered,
+        })
+    }
+}
+
+/// Which list.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Oldest {
+    Hold,
+    Memory,
+}
+
+/// An address, how it is wanted, and from whom it may be taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Want {
+    pub(crate) addr: Ipv4Addr,
+    pub(crate) to: Claim,
+    pub(crate) mercy: Mercy,
+}
+
+/// The pool that may assign `addr`, and the address's index in its hints.
+pub(super) fn pool_of(network: &Network, addr: Ipv4Addr) -> Option<(&Pool, u32)> {
+    let (_, subnet) = network.subnet_of(addr)?;
+    let pool = subnet.pool_of(addr)?;
+    Some((pool, pool.index(addr)?))
+}

@@ -1,0 +1,172 @@
+//! What time brings, in bounded steps: holds, leases and probations end, stale memories go.
+
+use super::{BESIDE, Shard};
+use crate::address::AddressState;
+use crate::binding::{BindingState, Slot, SlotIndex};
+use crate::config::{Config, Network, NetworkKey};
+use crate::record::{Journal, Origin, Record, RecordKind};
+use crate::time::deadline;
+use core::net::Ipv4Addr;
+
+/// What a turn of housekeeping did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// Holds that ended without an answer.
+    pub holds: u32,
+    /// Leases that ended.
+    pub leases: u32,
+    /// Addresses whose grace is over.
+    pub graces: u32,
+    /// Addresses back from probation.
+    pub probations: u32,
+    /// Stale slots that were removed.
+    pub swept: u32,
+}
+
+impl Shard {
+    /// Ends what is over at second `now`, at most `budget` timers, and sweeps as many slots.
+    pub fn turn(
+        &mut self,
+        config: &Config,
+        now: u32,
+        budget: usize,
+        journal: &mut impl Journal,
+    ) -> Turned {
+        let mut turned = Turned::default();
+        let mut left = budget;
+        while let Some(slot) = self.bindings.due(now, &mut left) {
+            self.on_timer(config, slot, (now, journal), &mut turned);
+        }
+        self.sweep(config, budget, &mut turned);
+        turned
+    }
+
+    fn on_timer(
+        &mut self,
+        config: &Config,
+        slot: SlotIndex,
+        (now, journal): (u32, &mut impl Journal),
+        turned: &mut Turned,
+    ) {
+        let Some(binding) = self.bindings.slot(slot).copied() else {
+            return;
+        };
+        let Some(network) = network_of(config, &binding) else {
+            return;
+        };
+        match binding.state {
+            BindingState::Offered => {
+                self.withdraw(config, network, slot);
+                turned.holds += 1;
+            }
+            // C171: the address is given to nobody else before the grace is over.
+            BindingState::Active => {
+                let grace = u32::try_from(network.rules.grace.as_secs()).unwrap_or(u32::MAX);
+                if let Some(binding) = self.bindings.slot_mut(slot) {
+                    binding.state = BindingState::Expired;
+                }
+                self.bindings
+                    .schedule(slot, deadline(binding.until(), grace));
+                turned.leases += 1;
+            }
+            BindingState::Expired => {
+                self.retire(config, network, slot, BindingState::Expired);
+                turned.graces += 1;
+            }
+            BindingState::Abandoned if journal.has_room() => {
+                self.end_probation(config, network, slot, (now, journal));
+                turned.probations += 1;
+            }
+            // It will be tried again when the journal has room.
+            BindingState::Abandoned => self.bindings.schedule(slot, now.saturating_add(1)),
+            BindingState::Available | BindingState::Released => {}
+        }
+    }
+
+    /// The address that `slot` set aside is free again (C60).
+    pub(crate) fn end_probation(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        slot: SlotIndex,
+        (now, journal): (u32, &mut impl Journal),
+    ) {
+        let Some(binding) = self.bindings.slot(slot).copied() else {
+            return;
+        };
+        let addr = Ipv4Addr::from_bits(binding.addr);
+        let record = Record {
+            kind: RecordKind::ProbationEnded,
+            space: network.space.0,
+            addr,
+            generation: binding.generation(),
+            time: self.wall.at(now),
+            expiry: self.wall.at(now),
+            lease: 0,
+            origin: Origin::default(),
+            giaddr: Ipv4Addr::UNSPECIFIED,
+            identity: &[],
+            htype: 0,
+            chaddr: &[],
+            agent_info: &[],
+        };
+        journal.append(&record);
+        self.forgive(slot, network);
+        self.counts.set_aside = self.counts.set_aside.saturating_sub(1);
+        self.let_go(config, network, slot, AddressState::Free);
+        self.bindings.remove(slot);
+    }
+
+    /// Takes the decline that `slot` remembers off its client's count (C170).
+    fn forgive(&mut self, slot: SlotIndex, network: &Network) {
+        let identity = self.bindings.agent_info(slot);
+        let hash = self.key.hash(identity);
+        let Some(client) = self.bindings.find(hash, network.key.0, identity) else {
+            return;
+        };
+        let Some(binding) = self.bindings.slot_mut(client) else {
+            return;
+        };
+        binding.declines = binding.declines.saturating_sub(1);
+        if binding.state == BindingState::Available {
+            self.vacate(client);
+        }
+    }
+
+    /// Removes memories whose address another worker has taken meanwhile.
+    fn sweep(&mut self, config: &Config, budget: usize, turned: &mut Turned) {
+        for _ in 0..budget {
+            let slot = self.sweep;
+            if slot.0 >= self.bindings.slots_used() {
+                self.sweep = SlotIndex(0);
+                return;
+            }
+            self.sweep = SlotIndex(slot.0 + 1);
+            if self.is_stale(config, slot) {
+                self.vacate(slot);
+                turned.swept += 1;
+            }
+        }
+    }
+
+    fn is_stale(&self, config: &Config, slot: SlotIndex) -> bool {
+        let Some(binding) = self.bindings.slot(slot) else {
+            return false;
+        };
+        match binding.state {
+            BindingState::Expired | BindingState::Released => {
+                let addr = Ipv4Addr::from_bits(binding.addr);
+                let network = network_of(config, binding);
+                let cell = network.and_then(|n| config.cell(n.space, addr));
+                cell.is_some_and(|cell| !self.is_own(cell, slot))
+            }
+            BindingState::Available => binding.declines == 0,
+            BindingState::Offered | BindingState::Active | BindingState::Abandoned => false,
+        }
+    }
+}
+
+/// The network of a binding, unless a reload has dropped it.
+fn network_of<'c>(config: &'c Config, binding: &Slot) -> Option<&'c Network> {
+    config.network_by_key(NetworkKey(binding.network() & !BESIDE))
+}

@@ -1,0 +1,247 @@
+//! What happens to a lease: it begins, ends, is declined, yields. The records are written here too.
+
+use super::claim::{Mercy, Want};
+use super::{ClientInfo, RETURNING, Shard, Unavailable};
+use crate::address::{AddressState, Claim, Space};
+use crate::binding::{BindingState, SlotIndex};
+use crate::config::{Config, Network};
+use crate::identity::Kind;
+use crate::record::{Journal, MAX_IDENTITY, Origin, Record, RecordKind};
+use crate::server::Ask;
+use core::net::Ipv4Addr;
+
+impl Shard {
+    /// Whether the address on offer in `slot` was the client's before.
+    pub(crate) fn is_returning(&self, slot: SlotIndex) -> bool {
+        self.bindings
+            .slot(slot)
+            .is_some_and(|binding| binding.flags & RETURNING != 0)
+    }
+
+    /// Counts what was too long to be stored with a binding.
+    pub(crate) fn count_not_stored(&mut self) {
+        self.counts.not_stored += 1;
+    }
+
+    /// Binds a free address to a client that has none here.
+    pub(crate) fn bind_new(
+        &mut self,
+        config: &Config,
+        client: &ClientInfo<'_>,
+        addr: Ipv4Addr,
+    ) -> Result<SlotIndex, Unavailable> {
+        let slot = self.slot_for(config, client, client.network.key.0)?;
+        let want = Want {
+            addr,
+            to: Claim::Bound,
+            mercy: Mercy::Spare,
+        };
+        match self.claim(client.network, config, slot, want) {
+            Ok(_) => Ok(slot),
+            Err(reason) => {
+                if self.state(slot) == Some(BindingState::Available) {
+                    self.vacate(slot);
+                }
+                Err(reason)
+            }
+        }
+    }
+
+    /// Makes the offer in `beside` the client's lease; the lease it stood beside has ended.
+    pub(crate) fn promote(
+        &mut self,
+        config: &Config,
+        client: &ClientInfo<'_>,
+        beside: SlotIndex,
+    ) -> Result<SlotIndex, Unavailable> {
+        self.confirm(config, client.network, beside)?;
+        let slot = self.slot_for(config, client, client.network.key.0)?;
+        let offer = self
+            .bindings
+            .slot(beside)
+            .copied()
+            .ok_or(Unavailable::Taken)?;
+        let addr = Ipv4Addr::from_bits(offer.addr);
+        let cell = config
+            .cell(client.network.space, addr)
+            .ok_or(Unavailable::Taken)?;
+        let binding = self.bindings.slot_mut(slot).ok_or(Unavailable::TableFull)?;
+        binding.addr = offer.addr;
+        binding.state = offer.state;
+        binding.set_generation(offer.generation());
+        cell.set_slot(slot.0);
+        self.bindings.remove(beside);
+        Ok(slot)
+    }
+
+    /// A slot for the probation of `addr`; the word is not touched yet.
+    pub(crate) fn aside_slot(&mut self, network: &Network, addr: Ipv4Addr) -> Option<SlotIndex> {
+        let identity = super::restore::address_identity(addr);
+        self.bindings
+            .insert(self.key.hash(&identity), network.key.0, &identity)
+            .ok()
+    }
+
+    /// Sets the address of the lease in `slot` aside until `until`; `aside` keeps its time.
+    pub(crate) fn decline(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        (slot, aside): (SlotIndex, SlotIndex),
+        until: u32,
+    ) {
+        let Some(addr) = self.addr(slot) else { return };
+        self.counts.active = self.counts.active.saturating_sub(1);
+        let word = self.let_go(config, network, slot, AddressState::SetAside);
+        let generation = word.map_or(0, |word| word.generation().number());
+        let mut identity = [0; MAX_IDENTITY];
+        let len = self.bindings.identity(slot).len().min(MAX_IDENTITY);
+        if let (Some(to), Some(from)) = (
+            identity.get_mut(..len),
+            self.bindings.identity(slot).get(..len),
+        ) {
+            to.copy_from_slice(from);
+        }
+        if let Some(cell) = config.cell(network.space, addr) {
+            cell.set_slot(aside.0);
+        }
+        self.keep_aside(
+            aside,
+            (addr, generation),
+            identity.get(..len).unwrap_or(&[]),
+            until,
+        );
+        if let Some(binding) = self.bindings.slot_mut(slot) {
+            binding.declines = binding.declines.saturating_add(1);
+        }
+        self.vacate(slot);
+    }
+
+    /// Fills the slot of an address in probation.
+    pub(super) fn keep_aside(
+        &mut self,
+        aside: SlotIndex,
+        (addr, generation): (Ipv4Addr, u64),
+        client: &[u8],
+        until: u32,
+    ) {
+        let Some(binding) = self.bindings.slot_mut(aside) else {
+            return;
+        };
+        binding.state = BindingState::Abandoned;
+        binding.addr = addr.to_bits();
+        binding.set_generation(generation);
+        // Whose decline it was, to take it off the client's count at the end; without room for it
+        // the count stays until the client's slot goes.
+        if self.bindings.store_agent_info(aside, client).is_err() {
+            self.count_not_stored();
+        }
+        self.bindings.schedule(aside, until);
+        self.counts.set_aside += 1;
+    }
+
+    /// Whether the client of `slot` has a reservation of `addr`.
+    pub(crate) fn has_right(&self, network: &Network, slot: SlotIndex, addr: Ipv4Addr) -> bool {
+        let Some(owner) = network.reserved(addr) else {
+            return false;
+        };
+        if owner == self.bindings.identity(slot) {
+            return true;
+        }
+        let htype = self
+            .bindings
+            .slot(slot)
+            .map_or(0, crate::binding::Slot::htype);
+        let chaddr = self.bindings.chaddr(slot);
+        owner.split_first().is_some_and(|(kind, rest)| {
+            *kind == Kind::Chaddr as u8 && rest.split_first() == Some((&htype, chaddr))
+        })
+    }
+
+    /// Ends what `slot` says: a lease with its record, an offer or a memory without. The caller
+    /// has seen that the journal has room.
+    pub(crate) fn end_recorded(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        slot: SlotIndex,
+        (now, journal): (u32, &mut impl Journal),
+    ) {
+        let cell = self
+            .addr(slot)
+            .and_then(|addr| config.cell(network.space, addr));
+        let own = cell.filter(|cell| self.is_own(*cell, slot));
+        if own.is_some_and(|cell| cell.load().state() == AddressState::Bound) {
+            self.write(network, slot, RecordKind::Ended, (now, journal));
+        }
+        self.end(config, network, slot);
+    }
+
+    /// Another worker's client has the reservation that a client of this shard is using: its
+    /// binding ends, if it is still the one that was meant and not the owner of the reservation
+    /// alone. Whether it ended.
+    pub fn yield_to(
+        &mut self,
+        config: &Config,
+        ask: &Ask,
+        (now, journal): (u32, &mut impl Journal),
+    ) -> bool {
+        let space = Space(ask.space);
+        let Some(network) = config
+            .place_of(space, ask.addr)
+            .and_then(|place| config.network(place.network))
+        else {
+            return false;
+        };
+        let Some(cell) = config.cell(space, ask.addr) else {
+            return false;
+        };
+        let Some(slot) = self.holder(config, space, ask.addr) else {
+            return false;
+        };
+        let meant = cell.load().generation().number() == ask.generation;
+        if !meant || !self.has_right(network, slot, ask.addr) || !journal.has_room() {
+            return false;
+        }
+        self.end_recorded(config, network, slot, (now, journal));
+        true
+    }
+
+    /// Writes what `slot` says to the journal. The caller has seen that there is room.
+    pub(crate) fn write(
+        &mut self,
+        network: &Network,
+        slot: SlotIndex,
+        kind: RecordKind,
+        (now, journal): (u32, &mut impl Journal),
+    ) {
+        let bindings = &self.bindings;
+        let Some(binding) = bindings.slot(slot) else {
+            return;
+        };
+        let (port, outer_vid, inner_vid) = (binding.port, binding.outer_vid, binding.inner_vid);
+        let record = Record {
+            kind,
+            space: network.space.0,
+            addr: Ipv4Addr::from_bits(binding.addr),
+            generation: binding.generation(),
+            time: self.wall.at(now),
+            expiry: self.wall.at(binding.until()),
+            lease: binding.lease,
+            origin: Origin {
+                port,
+                outer_vid,
+                inner_vid,
+            },
+            giaddr: Ipv4Addr::from_bits(binding.giaddr),
+            identity: bindings.identity(slot),
+            htype: binding.htype(),
+            chaddr: bindings.chaddr(slot),
+            agent_info: bindings.agent_info(slot),
+        };
+        let sequence = journal.append(&record);
+        if let Some(binding) = self.bindings.slot_mut(slot) {
+            binding.set_sequence(sequence);
+        }
+    }
+}

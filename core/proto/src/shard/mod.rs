@@ -1,0 +1,269 @@
+//! One worker's bindings and what may happen to them.
+//!
+//! A client is one slot, found by its network and identity. What the slot's state says, the word
+//! of its address says too:
+//!
+//! ```text
+//!   slot        word
+//!   Available   –                              declines are counted, no address
+//!   Offered     held
+//!   Active      bound
+//!   Expired     bound until the grace is over, then remembered
+//!   Released    remembered
+//!   Abandoned   set aside                      the slot is the address's, not a client's
+//! ```
+//!
+//! `remembered` may be lost to another worker at any time: then the word's generation is no longer
+//! the slot's, the slot is stale, and the sweep removes it. An offer of another address beside a
+//! lease stands in a second slot, under the same identity and [`BESIDE`], so that the lease is
+//! left as it is until the client takes the offer.
+
+mod assign;
+mod claim;
+mod housekeeping;
+mod lease;
+mod restore;
+
+use crate::address::{AddressState, Cell, Space, Worker};
+use crate::binding::{BindingState, Bindings, ListId, SlotIndex};
+use crate::config::{Config, Network, NetworkKey};
+use crate::identity::HashKey;
+use crate::record::Sequence;
+use crate::server::Parked;
+use crate::time::Wall;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+pub(crate) use assign::{Assigned, Wanted};
+pub use claim::Unavailable;
+pub(crate) use claim::{Mercy, Want};
+pub use housekeeping::Turned;
+pub use restore::Restored;
+
+/// Set in the network of a slot that holds an offer beside the client's lease.
+pub(crate) const BESIDE: u32 = 1 << 31;
+
+/// Slot flag: the offered address was this client's before, and stays remembered if the offer
+/// comes to nothing.
+const RETURNING: u8 = 1;
+
+/// The bindings of one worker.
+#[derive(Debug)]
+pub struct Shard {
+    me: Worker,
+    workers: u16,
+    key: HashKey,
+    wall: Wall,
+    pub(crate) bindings: Bindings,
+    lists: Vec<Lists>,
+    sweep: SlotIndex,
+    counts: Counts,
+}
+
+/// Slots of one network, oldest first.
+#[derive(Debug, Clone, Copy)]
+struct Lists {
+    /// Offers, in the order in which their holds end.
+    holds: ListId,
+    /// Remembered bindings, in the order in which they ended.
+    remembered: ListId,
+}
+
+/// How many bindings a shard has of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Addresses held for clients that were offered them.
+    pub offered: u64,
+    /// Leases, those in their grace included.
+    pub active: u64,
+    /// Addresses set aside.
+    pub set_aside: u64,
+    /// Option 82 or a long chaddr that was too long to be stored.
+    pub not_stored: u64,
+    /// Offers that were taken before their hold ended, because addresses ran low.
+    pub holds_cut: u64,
+    /// Words that did not say what their slot said. Always 0, or this program has a fault.
+    pub inconsistent: u64,
+}
+
+/// Who a slot is of: what a query says of its client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientInfo<'q> {
+    pub(crate) network: &'q Network,
+    pub(crate) identity: &'q [u8],
+    pub(crate) hash: u64,
+    pub(crate) htype: u8,
+    pub(crate) chaddr: &'q [u8],
+}
+
+impl Shard {
+    /// A shard of the bindings in `bindings`, for worker `me` of `workers`, on the networks of
+    /// `config`; `None` if there are more networks than a table has lists.
+    #[must_use]
+    pub fn new(
+        (me, workers): (Worker, u16),
+        key: HashKey,
+        mut bindings: Bindings,
+        config: &Config,
+    ) -> Option<Self> {
+        let mut lists = Vec::new();
+        let keys = config
+            .networks()
+            .iter()
+            .map(|n| n.key.0)
+            .max()
+            .map_or(0, |k| k + 1);
+        for _ in 0..keys {
+            lists.push(Lists {
+                holds: bindings.add_list()?,
+                remembered: bindings.add_list()?,
+            });
+        }
+        let (wall, sweep) = (Wall::default(), SlotIndex(0));
+        Some(Self {
+            me,
+            workers,
+            key,
+            wall,
+            bindings,
+            lists,
+            sweep,
+            counts: Counts::default(),
+        })
+    }
+
+    /// The secret of the hash.
+    #[must_use]
+    pub fn key(&self) -> &HashKey {
+        &self.key
+    }
+
+    /// The worker it belongs to.
+    #[must_use]
+    pub fn worker(&self) -> Worker {
+        self.me
+    }
+
+    /// What the counts are now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Bindings in the table, and how many fit.
+    #[must_use]
+    pub fn fill(&self) -> (usize, usize) {
+        (self.bindings.len(), self.bindings.capacity())
+    }
+
+    /// The bindings, for look-ups ahead of a decision (prefetch).
+    #[must_use]
+    pub fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// Tells how far the wall clock is ahead of the inner one; records speak wall time.
+    pub fn set_wall(&mut self, wall: Wall) {
+        self.wall = wall;
+    }
+
+    /// How far the wall clock is ahead.
+    #[must_use]
+    pub fn wall(&self) -> Wall {
+        self.wall
+    }
+
+    /// Whether a parked reply still says what its binding says: the same lease, no newer record,
+    /// no newer reply on its way.
+    #[must_use]
+    pub fn stands(&self, parked: &Parked) -> bool {
+        self.bindings
+            .slot(SlotIndex(parked.slot))
+            .is_some_and(|slot| {
+                slot.state == BindingState::Active
+                    && slot.generation() == parked.generation
+                    && slot.sequence() == parked.sequence
+                    && slot.ticket == parked.ticket
+            })
+    }
+
+    /// The parked entry of a reply that states the binding in `slot` now; older ones are
+    /// cancelled.
+    pub(crate) fn park(&mut self, slot: SlotIndex) -> Option<Parked> {
+        let binding = self.bindings.slot_mut(slot)?;
+        binding.ticket = binding.ticket.wrapping_add(1);
+        Some(Parked {
+            slot: slot.0,
+            generation: binding.generation(),
+            sequence: binding.sequence(),
+            ticket: binding.ticket,
+        })
+    }
+
+    /// The slot of a client on a network.
+    #[must_use]
+    pub fn find(&self, hash: u64, network: NetworkKey, identity: &[u8]) -> Option<SlotIndex> {
+        self.bindings.find(hash, network.0, identity)
+    }
+
+    /// The slot of the client's offer beside its lease.
+    pub(crate) fn find_beside(&self, client: &ClientInfo<'_>) -> Option<SlotIndex> {
+        self.bindings
+            .find(client.hash, client.network.key.0 | BESIDE, client.identity)
+    }
+
+    /// The address of a slot, unless it has none.
+    #[must_use]
+    pub fn addr(&self, slot: SlotIndex) -> Option<Ipv4Addr> {
+        let addr = self.bindings.slot(slot)?.addr;
+        (addr != 0).then(|| Ipv4Addr::from_bits(addr))
+    }
+
+    /// What a slot is.
+    #[must_use]
+    pub fn state(&self, slot: SlotIndex) -> Option<BindingState> {
+        self.bindings.slot(slot).map(|s| s.state)
+    }
+
+    /// The slot that holds `addr` here: its word names this worker and a slot of that address.
+    #[must_use]
+    pub fn holder(&self, config: &Config, space: Space, addr: Ipv4Addr) -> Option<SlotIndex> {
+        let cell = config.cell(space, addr)?;
+        let word = cell.load();
+        let held = match word.state() {
+            AddressState::Held | AddressState::Bound => true,
+            AddressState::Free | AddressState::Remembered | AddressState::SetAside => false,
+        };
+        let slot = SlotIndex(cell.slot());
+        (held && word.owner() == self.me && self.addr(slot) == Some(addr)).then_some(slot)
+    }
+
+    /// Whether the right of a slot to its address stands: nobody took it since.
+    pub(crate) fn is_own(&self, cell: Cell, slot: SlotIndex) -> bool {
+        let word = cell.load();
+        let Some(binding) = self.bindings.slot(slot) else {
+            return false;
+        };
+        match word.state() {
+            AddressState::Free => false,
+            AddressState::Held
+            | AddressState::Bound
+            | AddressState::Remembered
+            | AddressState::SetAside => {
+                word.owner() == self.me && word.generation().number() == binding.generation()
+            }
+        }
+    }
+
+    fn lists(&self, network: u32) -> Option<Lists> {
+        self.lists.get((network & !BESIDE) as usize).copied()
+    }
+
+    /// The newest record of a slot.
+    #[must_use]
+    pub fn sequence(&self, slot: SlotIndex) -> Sequence {
+        self.bindings
+            .slot(slot)
+            .map_or(0, crate::binding::Slot::sequence)
+    }
+}

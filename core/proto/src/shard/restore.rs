@@ -1,0 +1,264 @@
+//! Bindings read back from the store, before any worker runs.
+
+use super::Shard;
+use crate::address::{AddressState, Generation, Word};
+use crate::binding::{BindingState, SlotIndex};
+use crate::config::{Config, Network};
+use crate::record::{Record, RecordKind};
+use crate::time::remaining;
+use core::net::Ipv4Addr;
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// It is a binding, a memory or an address set aside again.
+    Taken,
+    /// Its address is free, or the record says nothing about a binding.
+    Nothing,
+    /// Its address is in no network that is configured; the store keeps it.
+    Outside,
+    /// The table is full.
+    Full,
+}
+
+/// The kind octet of the slot of an address set aside: it is the address's, not a client's.
+const OF_ADDRESS: u8 = 0;
+
+/// The identity under which the slot of an address set aside is found.
+pub(crate) fn address_identity(addr: Ipv4Addr) -> [u8; 5] {
+    let [a, b, c, d] = addr.octets();
+    [OF_ADDRESS, a, b, c, d]
+}
+
+impl Shard {
+    /// Takes the newest record of an address, `now` being the second it is.
+    ///
+    /// Records have to come by rising LSN: of two addresses of one client on one network the
+    /// newer is its binding and the other is free.
+    pub fn restore(&mut self, config: &Config, record: &Record<'_>, now: u32) -> Restored {
+        let space = crate::address::Space(record.space);
+        let Some(place) = config.place_of(space, record.addr) else {
+            return Restored::Outside;
+        };
+        let Some(network) = config.network(place.network) else {
+            return Restored::Outside;
+        };
+        match record.kind {
+            RecordKind::Active => self.restore_lease(config, network, record, now),
+            RecordKind::Released => {
+                self.restore_memory(config, network, record, BindingState::Released)
+            }
+            RecordKind::Declined | RecordKind::SetAside => {
+                self.restore_set_aside(config, network, record, now)
+            }
+            RecordKind::Ended | RecordKind::ProbationEnded => {
+                self.place_word(
+                    config,
+                    network,
+                    (record, SlotIndex::NONE),
+                    AddressState::Free,
+                );
+                Restored::Nothing
+            }
+            RecordKind::ReservationAdded | RecordKind::ReservationRemoved | RecordKind::Time => {
+                Restored::Nothing
+            }
+        }
+    }
+
+    fn restore_lease(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        record: &Record<'_>,
+        now: u32,
+    ) -> Restored {
+        let until = self.wall.inner(record.expiry);
+        let grace = u32::try_from(network.rules.grace.as_secs()).unwrap_or(u32::MAX);
+        if remaining(now, crate::time::deadline(until, grace)) == 0 {
+            return self.restore_memory(config, network, record, BindingState::Expired);
+        }
+        let slot = match self.restore_slot(config, network, record) {
+            Ok(slot) => slot,
+            Err(why) => return self.unwanted(config, network, record, why),
+        };
+        if let Some(binding) = self.bindings.slot_mut(slot) {
+            binding.state = BindingState::Active;
+        }
+        self.counts.active += 1;
+        self.bindings.schedule(slot, until);
+        self.place_word(config, network, (record, slot), AddressState::Bound);
+        Restored::Taken
+    }
+
+    fn restore_memory(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        record: &Record<'_>,
+        state: BindingState,
+    ) -> Restored {
+        let slot = match self.restore_slot(config, network, record) {
+            Ok(slot) => slot,
+            Err(why) => return self.unwanted(config, network, record, why),
+        };
+        if let Some(binding) = self.bindings.slot_mut(slot) {
+            binding.state = state;
+        }
+        if let Some(lists) = self.lists(network.key.0) {
+            self.bindings.push_back(lists.remembered, slot);
+        }
+        self.place_word(config, network, (record, slot), AddressState::Remembered);
+        Restored::Taken
+    }
+
+    fn restore_set_aside(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        record: &Record<'_>,
+        now: u32,
+    ) -> Restored {
+        let until = self.wall.inner(record.expiry);
+        if remaining(now, until) == 0 {
+            self.place_word(
+                config,
+                network,
+                (record, SlotIndex::NONE),
+                AddressState::Free,
+            );
+            return Restored::Nothing;
+        }
+        let Some(slot) = self.aside_slot(network, record.addr) else {
+            return Restored::Full;
+        };
+        let word = (record.addr, record.generation);
+        self.keep_aside(slot, word, record.identity, until);
+        self.place_word(config, network, (record, slot), AddressState::SetAside);
+        if !record.identity.is_empty() {
+            let hash = self.key.hash(record.identity);
+            let found = self.bindings.find(hash, network.key.0, record.identity);
+            let client = found.or_else(|| {
+                self.bindings
+                    .insert(hash, network.key.0, record.identity)
+                    .ok()
+            });
+            if let Some(client) = client.and_then(|client| self.bindings.slot_mut(client)) {
+                client.declines = client.declines.saturating_add(1);
+            }
+        }
+        Restored::Taken
+    }
+
+    /// The slot of the record's client, filled from the record.
+    fn restore_slot(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        record: &Record<'_>,
+    ) -> Result<SlotIndex, Restored> {
+        let hash = self.key.hash(record.identity);
+        if record.identity.is_empty() {
+            return Err(Restored::Nothing);
+        }
+        let found = self.bindings.find(hash, network.key.0, record.identity);
+        if let Some(slot) = found {
+            self.supersede(config, network, slot);
+        }
+        let slot = match found {
+            Some(slot) => slot,
+            None => self
+                .bindings
+                .insert(hash, network.key.0, record.identity)
+                .map_err(|_| Restored::Full)?,
+        };
+        let fits = self
+            .bindings
+            .set_chaddr(slot, record.htype, record.chaddr)
+            .is_ok()
+            && self
+                .bindings
+                .store_agent_info(slot, record.agent_info)
+                .is_ok();
+        let binding = self
+            .bindings
+            .slot_mut(slot)
+            .filter(|_| fits)
+            .ok_or(Restored::Full)?;
+        binding.addr = record.addr.to_bits();
+        binding.giaddr = record.giaddr.to_bits();
+        binding.set_generation(record.generation);
+        binding.lease = record.lease;
+        binding.started = self.wall.inner(record.time);
+        binding.port = record.origin.port;
+        binding.outer_vid = record.origin.outer_vid;
+        binding.inner_vid = record.origin.inner_vid;
+        Ok(slot)
+    }
+
+    /// Frees the older address of a client that a newer record gives another one.
+    fn supersede(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
+        let Some(addr) = self.addr(slot) else { return };
+        self.bindings.unlist(slot);
+        self.bindings.cancel(slot);
+        if let Some(cell) = config.cell(network.space, addr) {
+            let word = cell.load();
+            if word.state() == AddressState::Bound {
+                self.counts.active = self.counts.active.saturating_sub(1);
+            }
+            cell.restore(Word::new(
+                AddressState::Free,
+                word.owner(),
+                word.generation(),
+            ));
+            rehint(network, addr, cell);
+        }
+        if let Some(binding) = self.bindings.slot_mut(slot) {
+            binding.addr = 0;
+        }
+    }
+
+    /// A record that is no binding: its address is free, but keeps its generation.
+    fn unwanted(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        record: &Record<'_>,
+        why: Restored,
+    ) -> Restored {
+        if why != Restored::Full {
+            self.place_word(
+                config,
+                network,
+                (record, SlotIndex::NONE),
+                AddressState::Free,
+            );
+        }
+        why
+    }
+
+    fn place_word(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        (record, slot): (&Record<'_>, SlotIndex),
+        state: AddressState,
+    ) {
+        let Some(cell) = config.cell(network.space, record.addr) else {
+            return;
+        };
+        let generation = Generation::new(record.generation).unwrap_or(Generation::LAST);
+        cell.restore(Word::new(state, self.me, generation));
+        cell.set_slot(slot.0);
+        rehint(network, record.addr, cell);
+    }
+}
+
+/// Makes the hints of an address say what its word says.
+fn rehint(network: &Network, addr: Ipv4Addr, cell: crate::address::Cell) {
+    if let Some((pool, index)) = super::claim::pool_of(network, addr) {
+        pool.hints.drop_free(index);
+        pool.hints.drop_reclaimable(index);
+        pool.hints.settle(index, cell);
+    }
+}
