@@ -1,0 +1,325 @@
+//! The store thread: takes what is in the rings, has it made durable, publishes how far.
+//!
+//! No timer: a commit takes all that came while the one before was under way. After an empty
+//! round the thread sleeps a little; no worker ever wakes it.
+
+use super::batch::Batch;
+use super::encode::{self, MAX_RECORD};
+use super::ring::{Drain, RingCounters, RingMeter};
+use super::stats::{Stats, StatsView};
+use super::{Completion, Lsn, Store};
+use core::net::Ipv4Addr;
+use core::num::NonZeroU64;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use dhcp_proto::record::{Origin, Record, RecordKind};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Most records of a commit.
+pub const MAX_BATCH: usize = 4096;
+/// How long the thread sleeps when it found nothing.
+const IDLE: Duration = Duration::from_micros(50);
+/// How often the time is recorded.
+const TIME_RECORD: Duration = Duration::from_mins(1);
+
+/// The wall clock that is recorded, in Unix seconds.
+pub type WallClock = Box<dyn Fn() -> u64 + Send>;
+
+/// How the store thread works.
+pub struct CommitOptions {
+    /// The clock whose time is recorded each minute.
+    pub clock: WallClock,
+    /// How long a stop waits for an engine in trouble.
+    pub patience: Duration,
+}
+
+impl core::fmt::Debug for CommitOptions {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CommitOptions")
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for CommitOptions {
+    fn default() -> Self {
+        Self {
+            clock: Box::new(|| {
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |now| now.as_secs())
+            }),
+            patience: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How the store thread ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Records that could not be made durable in time. None of them was acknowledged.
+    pub unwritten: u64,
+}
+
+/// The running store thread. Dropped, it stops it.
+#[derive(Debug)]
+pub struct Committer {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Stopped>>,
+    stats: Arc<Stats>,
+    meters: Vec<RingMeter>,
+}
+
+impl Committer {
+    /// Starts the thread. It inherits the CPUs of its caller, so the caller must not be pinned to
+    /// a worker's.
+    ///
+    /// # Errors
+    /// The system has no more threads.
+    pub fn start(
+        engine: impl Store + 'static,
+        rings: Vec<Drain>,
+        options: CommitOptions,
+    ) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stats = Arc::new(Stats::default());
+        let meters = rings.iter().map(Drain::meter).collect();
+        let mut worker = Loop {
+            next: engine.next_lsn(),
+            engine,
+            rings,
+            clock: options.clock,
+            patience: options.patience,
+            time_due: Instant::now(),
+            stats: Arc::clone(&stats),
+            spare: Vec::new(),
+            submitted: VecDeque::new(),
+            failing: false,
+            turn: 0,
+        };
+        let stopping = Arc::clone(&stop);
+        let thread = thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || worker.run(&stopping))?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+            stats,
+            meters,
+        })
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> StatsView {
+        self.stats.view()
+    }
+
+    /// What each ring counted, in the order in which they were given.
+    #[must_use]
+    pub fn rings(&self) -> Vec<RingCounters> {
+        self.meters.iter().map(RingMeter::counters).collect()
+    }
+
+    /// Makes everything durable that is in the rings, closes the engine, and ends the thread. The
+    /// workers must have stopped.
+    #[must_use]
+    pub fn stop(mut self) -> Option<Stopped> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Option<Stopped> {
+        self.stop.store(true, Ordering::Release);
+        self.thread.take()?.join().ok()
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+struct Loop<S> {
+    engine: S,
+    rings: Vec<Drain>,
+    clock: WallClock,
+    patience: Duration,
+    time_due: Instant,
+    next: Lsn,
+    stats: Arc<Stats>,
+    spare: Vec<Batch>,
+    /// When each batch in flight was submitted.
+    submitted: VecDeque<Instant>,
+    failing: bool,
+    /// The ring that is asked first, so that none starves.
+    turn: usize,
+}
+
+impl<S: Store> Loop<S> {
+    fn run(&mut self, stop: &AtomicBool) -> Stopped {
+        prefer_this_thread();
+        let mut give_up: Option<Instant> = None;
+        loop {
+            // Asked for before the rings are: what came before the stop is seen.
+            let stopping = stop.load(Ordering::Acquire);
+            if self.round() {
+                continue;
+            }
+            if stopping {
+                let at = *give_up.get_or_insert_with(|| Instant::now() + self.patience);
+                let waiting = self.waiting();
+                if waiting == 0 || Instant::now() >= at {
+                    return self.finish(waiting);
+                }
+            }
+            thread::sleep(IDLE);
+        }
+    }
+
+    /// One look at everything; whether there was anything to do.
+    fn round(&mut self) -> bool {
+        let mut busy = self.engine.ready() && self.submit();
+        while let Some(completion) = self.engine.completed() {
+            self.publish(completion);
+            busy = true;
+        }
+        self.watch();
+        busy
+    }
+
+    fn submit(&mut self) -> bool {
+        let mut batch = self.spare.pop().unwrap_or_else(|| Batch::new(self.next));
+        batch.reset(self.next);
+        self.record_time(&mut batch);
+        let rings = self.rings.len();
+        for i in 0..rings {
+            let ring = (self.turn + i) % rings;
+            let most = MAX_BATCH.saturating_sub(batch.count() as usize);
+            if let Some(drain) = self.rings.get_mut(ring) {
+                drain.take(ring, &mut batch, most);
+            }
+        }
+        self.turn = (self.turn + 1) % rings.max(1);
+        if batch.count() == 0 {
+            self.spare.push(batch);
+            return false;
+        }
+        self.next = batch.next();
+        self.submitted.push_back(Instant::now());
+        self.engine.submit(batch);
+        true
+    }
+
+    fn record_time(&mut self, batch: &mut Batch) {
+        let now = Instant::now();
+        if now < self.time_due {
+            return;
+        }
+        self.time_due = now + TIME_RECORD;
+        let record = Record {
+            kind: RecordKind::Time,
+            space: 0,
+            addr: Ipv4Addr::UNSPECIFIED,
+            generation: 0,
+            time: (self.clock)(),
+            expiry: 0,
+            lease: 0,
+            origin: Origin::default(),
+            giaddr: Ipv4Addr::UNSPECIFIED,
+            identity: &[],
+            htype: 0,
+            chaddr: &[],
+            agent_info: &[],
+        };
+        let mut octets = [0; MAX_RECORD];
+        if let Ok(length) = encode::encode(&record, &mut octets) {
+            batch.push(octets.get(..length).unwrap_or(&[]), &[]);
+        }
+    }
+
+    fn publish(&mut self, completion: Completion) {
+        let Completion { batch, fenced } = completion;
+        // No engine on one machine fences; a watermark that stays behind acknowledges nothing.
+        if fenced.is_empty() {
+            for mark in batch.marks() {
+                if let Some(drain) = self.rings.get(mark.ring) {
+                    drain.publish(mark.upto);
+                }
+            }
+        }
+        let took = self
+            .submitted
+            .pop_front()
+            .map_or(Duration::ZERO, |at| at.elapsed());
+        self.stats
+            .committed(batch.count(), batch.records().len(), took);
+        self.spare.push(batch);
+    }
+
+    /// Tells the workers and the operator when commits begin to fail, and when they work again.
+    fn watch(&mut self) {
+        let trouble = self.engine.trouble();
+        if trouble.is_some() == self.failing {
+            return;
+        }
+        if let Some(error) = trouble {
+            tracing::error!(
+                event = "store.failed",
+                %error,
+                "the store cannot be written; requests are dropped until it can, and nothing \
+                 is acknowledged that is not durable"
+            );
+        } else {
+            tracing::info!(
+                event = "store.recovered",
+                "the store works again, service resumes"
+            );
+        }
+        self.failing = !self.failing;
+        self.stats.trouble(self.failing);
+        for drain in &self.rings {
+            drain.halt(self.failing);
+        }
+    }
+
+    /// What is not durable yet: slots in rings and batches in flight.
+    fn waiting(&self) -> u64 {
+        let slots: usize = self.rings.iter().map(Drain::waiting).sum();
+        (slots + self.submitted.len()) as u64
+    }
+
+    fn finish(&mut self, unwritten: u64) -> Stopped {
+        if unwritten > 0 {
+            tracing::error!(
+                event = "store.stopped_dirty",
+                unwritten,
+                "the store could not be written at the end; what is lost was not acknowledged"
+            );
+        } else if let Err(error) = self.engine.close() {
+            tracing::warn!(event = "store.not_closed", %error, "the store has no mark of its end");
+        }
+        Stopped { unwritten }
+    }
+}
+
+/// Commits must not wait behind others' work; without the right to say so they still come.
+fn prefer_this_thread() {
+    if rustix::process::setpriority_process(None, -20).is_err() {
+        tracing::debug!(event = "store.priority", "no right to raise the priority");
+    }
+    // The sleep after an empty round is as long as said, not 50 µs longer.
+    if rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).is_err() {
+        tracing::debug!(
+            event = "store.timer_slack",
+            "no right to lower the timer slack"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The embedded engine: an append-only log in segments, and an index of it at start.
+//!
+//! ```text
+//!   directory            segment-0000000007.log
+//!   ├ lock               ┌──────────┬─────────────────┬──────────┬─────────┬─ ─ ─
+//!   ├ format             │ header   │ batch           │ batch    │ batch   │
+//!   ├ segment-….log      │ 4 KiB    │ header, records │          │         │
+//!   └ segment-….log      └──────────┴─────────────────┴──────────┴─────────┴─ ─ ─
+//!                        0          4096, each batch on a block border
+//! ```
+//!
+//! One batch is one write and one sync; the next is written when the one before is durable. So
+//! only the last batch of the newest segment can be torn: damage there is cut and reported,
+//! damage anywhere else is refused. `docs/store-format.md` has every octet and every rule.
+
+mod chain;
+mod frame;
+mod index;
+mod octets;
+mod open;
+mod recovery;
+mod scan;
+mod segment;
+mod verify;
+mod writer;
+
+pub use open::LogOptions;
+pub use recovery::{Recovered, Summary, TornTail, read};
+pub use verify::{Report, verify};
+pub use writer::Log;
+
+use super::StoreError;
+use super::encode::Odd;
+use segment::SegmentId;
+use std::path::Path;
+
+/// Something in a segment that should not be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("segment {segment} at offset {offset}: {what}")]
+pub struct Fault {
+    /// Number of the segment.
+    pub segment: u64,
+    /// Offset in its file.
+    pub offset: u64,
+    /// What is wrong there.
+    pub what: What,
+}
+
+/// What is wrong with a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum What {
+    /// The first block is not that of a segment, or has a wrong checksum.
+    #[error("segment header is unreadable")]
+    SegmentHeader,
+    /// The segment says that it has another format than the directory.
+    #[error("segment has another format version")]
+    Version,
+    /// The segment says that it is another one.
+    #[error("segment header belongs to another file")]
+    Misplaced,
+    /// A segment that this one follows is not there.
+    #[error("segment {0}, which this one follows, is missing")]
+    Missing(u64),
+    /// The file ends before what it must hold.
+    #[error("file is shorter than what was acknowledged from it")]
+    Short,
+    /// The file is longer than any segment.
+    #[error("file is longer than any segment")]
+    Long,
+    /// No sound batch header where one must be.
+    #[error("batch header is unreadable")]
+    BatchHeader,
+    /// The records of a batch do not fit their checksum.
+    #[error("batch has a wrong checksum or is cut short")]
+    Batch,
+    /// A batch holds more than the records it counts.
+    #[error("batch holds more than its records")]
+    Count,
+    /// A record in a sound batch is not one.
+    #[error("{0}")]
+    Record(#[from] Odd),
+    /// A record has not the number that it must have here.
+    #[error("log sequence number is not the one due here")]
+    Sequence,
+}
+
+impl Fault {
+    fn at(segment: SegmentId, offset: u64, what: What) -> Self {
+        Self {
+            segment,
+            offset,
+            what,
+        }
+    }
+
+    /// The file it is in.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        segment::name(self.segment)
+    }
+
+    fn refuse(self, dir: &Path) -> StoreError {
+        StoreError::Damaged {
+            file: dir.join(self.file_name()),
+            offset: self.offset,
+            what: self.what.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

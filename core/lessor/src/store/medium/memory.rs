@@ -1,0 +1,350 @@
+//! A simulated disk: keeps any subset of what was not synced when the power goes, and forgets
+//! what a failed sync could not write while it still reads it back.
+
+use super::{Locking, Medium, MediumFile};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What a disk writes at once.
+pub(crate) const SECTOR: usize = 512;
+
+/// One file: what is read, what would be there after a power cut, and which sectors are owed.
+#[derive(Debug, Default, Clone)]
+struct Inode {
+    cached: Vec<u8>,
+    durable: Vec<u8>,
+    dirty: BTreeSet<usize>,
+    len_dirty: bool,
+}
+
+type Names = BTreeMap<String, usize>;
+
+/// What goes wrong next.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Faults {
+    /// So many writes fail, each after half of its octets.
+    pub(crate) writes: usize,
+    /// So many syncs of files fail.
+    pub(crate) syncs: usize,
+    /// So many syncs of the directory fail.
+    pub(crate) dir_syncs: usize,
+    /// So many new files cannot be made.
+    pub(crate) creates: usize,
+    /// After so many changes of anything the power is gone, and nothing changes any more.
+    pub(crate) power_after: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Disk {
+    inodes: Vec<Inode>,
+    names: Names,
+    durable_names: Names,
+    faults: Faults,
+    locked: bool,
+    syncs: usize,
+}
+
+/// A directory on the simulated disk; clones are the same disk.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct MemoryMedium(Arc<Mutex<Disk>>);
+
+#[derive(Debug)]
+pub(crate) struct MemoryFile {
+    disk: MemoryMedium,
+    inode: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct MemoryLock(MemoryMedium);
+
+impl Drop for MemoryLock {
+    fn drop(&mut self) {
+        self.0.disk().locked = false;
+    }
+}
+
+impl MemoryMedium {
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn fail(&self, faults: Faults) {
+        self.disk().faults = faults;
+    }
+
+    pub(crate) fn syncs(&self) -> usize {
+        self.disk().syncs
+    }
+
+    /// The disk as another machine finds it: of what was not synced, `keep` says what stays.
+    pub(crate) fn after_power_cut(&self, mut keep: impl FnMut() -> bool) -> Self {
+        let mut disk = self.disk().copy();
+        for inode in &mut disk.inodes {
+            inode.cut(&mut keep);
+        }
+        let mut names = disk.durable_names.clone();
+        for (name, inode) in &disk.names {
+            if names.get(name) != Some(inode) && keep() {
+                names.insert(name.clone(), *inode);
+            }
+        }
+        for name in disk.durable_names.keys() {
+            if !disk.names.contains_key(name) && keep() {
+                names.remove(name);
+            }
+        }
+        disk.names.clone_from(&names);
+        disk.durable_names = names;
+        Self(Arc::new(Mutex::new(disk)))
+    }
+
+    /// The disk as the next process finds it, the machine having stayed on.
+    pub(crate) fn after_kill(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.disk().copy())))
+    }
+
+    /// The names of its segments, oldest first.
+    pub(crate) fn segments(&self) -> Vec<String> {
+        let disk = self.disk();
+        let segments = disk.names.keys().filter(|name| name.contains(".log"));
+        segments.cloned().collect()
+    }
+
+    /// What a file holds.
+    pub(crate) fn content(&self, name: &str) -> Vec<u8> {
+        let disk = self.disk();
+        disk.inodes[disk.names[name]].cached.clone()
+    }
+
+    /// Changes a file as no process would; what is there then is durable.
+    pub(crate) fn alter(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut disk = self.disk();
+        let inode = disk.names[name];
+        let inode = &mut disk.inodes[inode];
+        change(&mut inode.cached);
+        inode.durable.clone_from(&inode.cached);
+        inode.dirty.clear();
+    }
+
+    fn file(&self, inode: usize) -> MemoryFile {
+        MemoryFile {
+            disk: self.clone(),
+            inode,
+        }
+    }
+}
+
+impl Disk {
+    fn copy(&self) -> Self {
+        Self {
+            inodes: self.inodes.clone(),
+            names: self.names.clone(),
+            durable_names: self.durable_names.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// One change more; refused once the power is gone.
+    fn powered(&mut self) -> io::Result<()> {
+        match &mut self.faults.power_after {
+            Some(0) => Err(io::Error::from_raw_os_error(5)),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn inode_of(&self, name: &str) -> io::Result<usize> {
+        let inode = self.names.get(name).copied();
+        inode.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Whether this one fails.
+fn fails(left: &mut usize) -> bool {
+    let fails = *left > 0;
+    *left = left.saturating_sub(1);
+    fails
+}
+
+impl Inode {
+    fn write(&mut self, octets: &[u8], offset: usize) {
+        let end = offset + octets.len();
+        if end > self.cached.len() {
+            self.cached.resize(end, 0);
+            self.len_dirty = true;
+        }
+        self.cached[offset..end].copy_from_slice(octets);
+        self.dirty.extend(offset / SECTOR..end.div_ceil(SECTOR));
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.cached.resize(len, 0);
+        self.len_dirty = true;
+        self.dirty.retain(|sector| *sector < len.div_ceil(SECTOR));
+        if !len.is_multiple_of(SECTOR) {
+            self.dirty.insert(len / SECTOR);
+        }
+    }
+
+    fn keep(&mut self, sector: usize) {
+        let from = sector * SECTOR;
+        let to = (from + SECTOR).min(self.cached.len());
+        if to > self.durable.len() {
+            self.durable.resize(to, 0);
+        }
+        self.durable[from..to].copy_from_slice(&self.cached[from..to]);
+    }
+
+    fn sync(&mut self) {
+        for sector in std::mem::take(&mut self.dirty) {
+            self.keep(sector);
+        }
+        self.durable.resize(self.cached.len(), 0);
+        self.len_dirty = false;
+    }
+
+    fn cut(&mut self, keep: &mut impl FnMut() -> bool) {
+        for sector in std::mem::take(&mut self.dirty) {
+            if keep() {
+                self.keep(sector);
+            }
+        }
+        if self.len_dirty && keep() {
+            self.durable.resize(self.cached.len(), 0);
+        }
+        self.len_dirty = false;
+        self.cached.clone_from(&self.durable);
+    }
+}
+
+impl Medium for MemoryMedium {
+    type File = MemoryFile;
+    type Lock = MemoryLock;
+
+    fn dir(&self) -> &Path {
+        Path::new("/simulated")
+    }
+
+    fn lock(&self, _name: &str, pid: u32) -> io::Result<Locking<MemoryLock>> {
+        let mut disk = self.disk();
+        if disk.locked {
+            return Ok(Locking::Held(Some(pid)));
+        }
+        disk.locked = true;
+        Ok(Locking::Taken(MemoryLock(self.clone())))
+    }
+
+    fn create(&self, name: &str) -> io::Result<MemoryFile> {
+        let mut disk = self.disk();
+        disk.powered()?;
+        if fails(&mut disk.faults.creates) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if disk.names.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let inode = disk.inodes.len();
+        disk.inodes.push(Inode::default());
+        disk.names.insert(name.to_owned(), inode);
+        Ok(self.file(inode))
+    }
+
+    fn open(&self, name: &str) -> io::Result<MemoryFile> {
+        let inode = self.disk().inode_of(name)?;
+        Ok(self.file(inode))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.disk().names.keys().cloned().collect())
+    }
+
+    fn unlink(&self, name: &str) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.powered()?;
+        disk.inode_of(name)?;
+        disk.names.remove(name);
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.powered()?;
+        let inode = disk.inode_of(from)?;
+        disk.names.remove(from);
+        disk.names.insert(to.to_owned(), inode);
+        Ok(())
+    }
+
+    fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
+        self.open(name)?.truncate(len)
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.powered()?;
+        if fails(&mut disk.faults.dir_syncs) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        disk.durable_names = disk.names.clone();
+        Ok(())
+    }
+
+    fn space(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+}
+
+impl MediumFile for MemoryFile {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let disk = self.disk.disk();
+        let from = usize::try_from(offset).unwrap();
+        let octets = disk.inodes[self.inode].cached.get(from..);
+        let octets = octets.and_then(|rest| rest.get(..buffer.len()));
+        buffer.copy_from_slice(octets.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_all_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
+        let mut disk = self.disk.disk();
+        disk.powered()?;
+        let fails = fails(&mut disk.faults.writes);
+        let octets = if fails {
+            &octets[..octets.len() / 2]
+        } else {
+            octets
+        };
+        disk.inodes[self.inode].write(octets, usize::try_from(offset).unwrap());
+        if fails {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut disk = self.disk.disk();
+        disk.powered()?;
+        disk.syncs += 1;
+        if fails(&mut disk.faults.syncs) {
+            disk.inodes[self.inode].dirty.clear();
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        disk.inodes[self.inode].sync();
+        Ok(())
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        let mut disk = self.disk.disk();
+        disk.powered()?;
+        disk.inodes[self.inode].truncate(usize::try_from(len).unwrap());
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.disk().inodes[self.inode].cached.len() as u64)
+    }
+}
