@@ -52,6 +52,7 @@ impl<'a> Arp<'a> {
     }
 
     /// What the packet is for.
+    #[inline]
     #[must_use]
     pub fn op(self) -> Op {
         match u16::from_be_bytes(field::octets::<6, 2, LEN>(self.0)) {
@@ -62,30 +63,35 @@ impl<'a> Arp<'a> {
     }
 
     /// Sender's hardware address.
+    #[inline]
     #[must_use]
     pub fn sha(self) -> Mac {
         Mac(field::octets::<8, 6, LEN>(self.0))
     }
 
     /// Sender's protocol address; 0.0.0.0 in a probe of RFC 5227.
+    #[inline]
     #[must_use]
     pub fn spa(self) -> Ipv4Addr {
         field::octets::<14, 4, LEN>(self.0).into()
     }
 
     /// Target's hardware address.
+    #[inline]
     #[must_use]
     pub fn tha(self) -> Mac {
         Mac(field::octets::<18, 6, LEN>(self.0))
     }
 
     /// Target's protocol address.
+    #[inline]
     #[must_use]
     pub fn tpa(self) -> Ipv4Addr {
         field::octets::<24, 4, LEN>(self.0).into()
     }
 
     /// The sender.
+    #[inline]
     #[must_use]
     pub fn sender(self) -> Station {
         Station {
@@ -96,6 +102,7 @@ impl<'a> Arp<'a> {
 }
 
 /// Writes a packet to the front of `buf` and returns its length; `None` if `buf` is too short.
+#[inline]
 #[must_use]
 pub fn write(buf: &mut [u8], op: Op, sender: Station, target: Station) -> Option<usize> {
     let packet = buf.first_chunk_mut::<LEN>()?;
@@ -114,6 +121,7 @@ pub fn write(buf: &mut [u8], op: Op, sender: Station, target: Station) -> Option
 }
 
 /// Writes the request for `target`'s hardware address.
+#[inline]
 #[must_use]
 pub fn write_request(buf: &mut [u8], sender: Station, target: Ipv4Addr) -> Option<usize> {
     let target = Station {
@@ -124,6 +132,7 @@ pub fn write_request(buf: &mut [u8], sender: Station, target: Ipv4Addr) -> Optio
 }
 
 /// Writes the reply to a request of `target`.
+#[inline]
 #[must_use]
 pub fn write_reply(buf: &mut [u8], sender: Station, target: Station) -> Option<usize> {
     write(buf, Op::Reply, sender, target)

@@ -26,15 +26,11 @@ impl Sum {
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
         // Halves of 32 bits cannot overflow 64 in 2^32 words; `wrapping_add` lets this vectorise.
-        let halves = words
-            .iter()
-            .chain([&last])
-            .map(|word| u64::from_ne_bytes(*word))
-            .fold(0u64, |sum, word| {
-                sum.wrapping_add(word & 0xffff_ffff)
-                    .wrapping_add(word >> 32)
-            });
-        Self(self.0.wrapping_add(halves))
+        let mut sum = self.0.wrapping_add(halves(last));
+        for word in words {
+            sum = sum.wrapping_add(halves(*word));
+        }
+        Self(sum)
     }
 
     /// Adds one 16-bit word.
@@ -62,6 +58,13 @@ impl Sum {
     pub fn checksum(self) -> u16 {
         !self.folded()
     }
+}
+
+/// The sum of the two halves of a word.
+#[inline]
+fn halves(word: [u8; 8]) -> u64 {
+    let word = u64::from_ne_bytes(word);
+    (word & 0xffff_ffff).wrapping_add(word >> 32)
 }
 
 /// The checksum after a word it covers changed from `old` to `new`, RFC 1624 §3 (eqn. 3).

@@ -28,18 +28,21 @@ impl Mac {
     pub const BROADCAST: Self = Self([0xff; 6]);
 
     /// Whether this is the address of all stations.
+    #[inline]
     #[must_use]
     pub fn is_broadcast(self) -> bool {
         self == Self::BROADCAST
     }
 
     /// Whether this is an address of several stations, all of them included.
+    #[inline]
     #[must_use]
     pub const fn is_multicast(self) -> bool {
         self.0[0] & 1 == 1
     }
 
     /// Whether all octets are zero, which names no station.
+    #[inline]
     #[must_use]
     pub fn is_zero(self) -> bool {
         self == Self::default()
@@ -95,12 +98,14 @@ pub struct Tag {
 
 impl Tag {
     /// VLAN identifier, twelve bits; 0 in a tag that states a priority only.
+    #[inline]
     #[must_use]
     pub const fn vid(self) -> u16 {
         self.tci & 0x0fff
     }
 
     /// Priority code point, three bits.
+    #[inline]
     #[must_use]
     pub const fn pcp(self) -> u8 {
         self.tci.to_be_bytes()[0] >> 5
@@ -119,6 +124,7 @@ pub struct Tags {
 impl Tags {
     /// The tags that name a VLAN. A tag with VID 0 states a priority, and its frame counts as
     /// untagged at that level (802.1Q §6.9); so is it answered.
+    #[inline]
     #[must_use]
     pub fn without_priority(self) -> Self {
         let names_vlan = |tag: &Tag| tag.vid() != 0;
@@ -136,6 +142,7 @@ impl Tags {
     }
 
     /// The VLANs, outer and inner; tags with VID 0 left out.
+    #[inline]
     #[must_use]
     pub fn vids(self) -> (Option<u16>, Option<u16>) {
         let tags = self.without_priority();
@@ -143,16 +150,19 @@ impl Tags {
     }
 
     /// Octets that the tags take in a frame.
+    #[inline]
     #[must_use]
     pub fn wire_len(self) -> usize {
         4 * self.iter().count()
     }
 
+    #[inline]
     fn iter(self) -> impl Iterator<Item = Tag> {
         self.outer.into_iter().chain(self.inner)
     }
 
     /// Adds a tag behind those that are there.
+    #[inline]
     fn push(&mut self, tag: Tag) -> Result<(), Malformed> {
         match (self.outer, self.inner) {
             (None, _) => self.outer = Some(tag),
@@ -228,36 +238,42 @@ impl<'a> Ethernet<'a> {
     }
 
     /// Destination address.
+    #[inline]
     #[must_use]
     pub fn dst(&self) -> Mac {
         Mac(crate::field::octets::<0, 6, 12>(self.addresses))
     }
 
     /// Source address.
+    #[inline]
     #[must_use]
     pub fn src(&self) -> Mac {
         Mac(crate::field::octets::<6, 6, 12>(self.addresses))
     }
 
     /// VLAN tags, as they were on the wire.
+    #[inline]
     #[must_use]
     pub const fn tags(&self) -> Tags {
         self.tags
     }
 
     /// Ethertype behind the tags; below 0x0600 it is the length of an 802.3 frame.
+    #[inline]
     #[must_use]
     pub const fn ethertype(&self) -> u16 {
         self.ethertype
     }
 
     /// Octets behind the ethertype, padding of short frames included.
+    #[inline]
     #[must_use]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
     }
 
     /// Octets in the buffer before the payload; a stripped tag is not in the buffer.
+    #[inline]
     #[must_use]
     pub const fn header_len(&self) -> usize {
         self.header_len
@@ -265,6 +281,7 @@ impl<'a> Ethernet<'a> {
 }
 
 /// Octets of a header with these tags.
+#[inline]
 #[must_use]
 pub fn header_len(tags: Tags) -> usize {
     14 + tags.wire_len()

@@ -149,6 +149,7 @@ pub struct FrameOut {
 }
 
 /// Octets before the payload of a UDP frame with these tags.
+#[inline]
 #[must_use]
 pub fn headers_len(tags: Tags) -> usize {
     ethernet::header_len(tags) + ipv4::HEADER_LEN + udp::HEADER_LEN
@@ -193,6 +194,7 @@ pub fn write_headers(buf: &mut [u8], out: &FrameOut) -> Option<usize> {
 /// `None`, and the frame as it was, if it is not one that [`parse`] took.
 ///
 /// A packet with IP options gets no reply: a source route would have to be turned round.
+#[inline]
 #[must_use]
 pub fn write_echo_reply(frame: &mut [u8], src_mac: Mac) -> Option<()> {
     const TTL: u8 = 64;

@@ -41,24 +41,28 @@ impl<'a> Icmp<'a> {
     }
 
     /// Whether this asks for an echo.
+    #[inline]
     #[must_use]
     pub fn is_echo_request(&self) -> bool {
         field::octets::<{ at::TYPE_CODE }, 2, HEADER_LEN>(self.header) == ECHO_REQUEST
     }
 
     /// Whether this is an echo.
+    #[inline]
     #[must_use]
     pub fn is_echo_reply(&self) -> bool {
         field::octets::<{ at::TYPE_CODE }, 2, HEADER_LEN>(self.header) == ECHO_REPLY
     }
 
     /// Identifier of an echo.
+    #[inline]
     #[must_use]
     pub fn ident(&self) -> u16 {
         u16::from_be_bytes(field::octets::<{ at::IDENT }, 2, HEADER_LEN>(self.header))
     }
 
     /// Sequence number of an echo.
+    #[inline]
     #[must_use]
     pub fn sequence(&self) -> u16 {
         u16::from_be_bytes(field::octets::<{ at::SEQUENCE }, 2, HEADER_LEN>(
@@ -67,6 +71,7 @@ impl<'a> Icmp<'a> {
     }
 
     /// Octets behind the header.
+    #[inline]
     #[must_use]
     pub const fn data(&self) -> &'a [u8] {
         self.data
@@ -74,6 +79,7 @@ impl<'a> Icmp<'a> {
 }
 
 /// Turns an echo request into its reply where it stands; `None` if it is not one.
+#[inline]
 #[must_use]
 pub fn write_echo_reply(message: &mut [u8]) -> Option<()> {
     let header = message.first_chunk_mut::<HEADER_LEN>()?;
@@ -93,6 +99,7 @@ pub fn write_echo_reply(message: &mut [u8]) -> Option<()> {
 
 /// Writes an echo request to the front of `buf` and returns its length; `None` if `buf` is too
 /// short.
+#[inline]
 #[must_use]
 pub fn write_echo_request(buf: &mut [u8], ident: u16, sequence: u16, data: &[u8]) -> Option<usize> {
     let len = HEADER_LEN.checked_add(data.len())?;

@@ -88,36 +88,42 @@ impl<'a> Ipv4<'a> {
     }
 
     /// Source address.
+    #[inline]
     #[must_use]
     pub fn src(&self) -> Ipv4Addr {
         self.octets::<{ at::SRC }, 4>().into()
     }
 
     /// Destination address.
+    #[inline]
     #[must_use]
     pub fn dst(&self) -> Ipv4Addr {
         self.octets::<{ at::DST }, 4>().into()
     }
 
     /// Protocol of the payload.
+    #[inline]
     #[must_use]
     pub fn protocol(&self) -> u8 {
         self.fixed[at::PROTOCOL]
     }
 
     /// Time to live.
+    #[inline]
     #[must_use]
     pub fn ttl(&self) -> u8 {
         self.fixed[at::TTL]
     }
 
     /// Type of service: DSCP and ECN.
+    #[inline]
     #[must_use]
     pub fn tos(&self) -> u8 {
         self.fixed[at::TOS]
     }
 
     /// Whether more fragments follow or others precede.
+    #[inline]
     #[must_use]
     pub fn is_fragment(&self) -> bool {
         const MORE_OR_OFFSET: u16 = 0x3fff;
@@ -125,17 +131,20 @@ impl<'a> Ipv4<'a> {
     }
 
     /// Octets behind the header, up to the total length.
+    #[inline]
     #[must_use]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
     }
 
     /// Octets of the header, its options included.
+    #[inline]
     #[must_use]
     pub const fn header_len(&self) -> usize {
         self.header_len
     }
 
+    #[inline]
     fn octets<const AT: usize, const N: usize>(&self) -> [u8; N] {
         field::octets::<AT, N, HEADER_LEN>(self.fixed)
     }

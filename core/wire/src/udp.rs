@@ -50,6 +50,7 @@ impl<'a> Udp<'a> {
     }
 
     /// The datagram of `ip`, lengths checked.
+    #[inline]
     pub(crate) fn of(ip: &Ipv4<'a>) -> Result<Self, Malformed> {
         let octets = ip.payload();
         let header = octets.first_chunk().ok_or(Malformed::UdpTruncated)?;
@@ -61,6 +62,7 @@ impl<'a> Udp<'a> {
     }
 
     /// Compares the checksum, if it is to be compared and there is one.
+    #[inline]
     pub(crate) fn check(&self, ip: &Ipv4<'a>, checksum: Checksum) -> Result<(), Malformed> {
         let none = field::octets::<{ at::CHECKSUM }, 2, HEADER_LEN>(self.header) == [0; 2];
         if none || checksum == Checksum::Trusted {
@@ -80,6 +82,7 @@ impl<'a> Udp<'a> {
     }
 
     /// Source port.
+    #[inline]
     #[must_use]
     pub fn src_port(&self) -> u16 {
         u16::from_be_bytes(field::octets::<{ at::SRC_PORT }, 2, HEADER_LEN>(
@@ -88,6 +91,7 @@ impl<'a> Udp<'a> {
     }
 
     /// Destination port.
+    #[inline]
     #[must_use]
     pub fn dst_port(&self) -> u16 {
         u16::from_be_bytes(field::octets::<{ at::DST_PORT }, 2, HEADER_LEN>(
@@ -96,12 +100,14 @@ impl<'a> Udp<'a> {
     }
 
     /// Octets behind the header, up to the UDP length.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.datagram[HEADER_LEN..]
     }
 }
 
+#[inline]
 fn pseudo_header(src: Ipv4Addr, dst: Ipv4Addr, length: u16) -> Sum {
     Sum::default()
         .add_octets(&src.octets())

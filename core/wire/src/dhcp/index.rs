@@ -60,15 +60,15 @@ impl Index {
             return Hits::Unknown;
         }
         let hits = self.hits(code);
-        let place = |bit: u32| {
-            self.places
-                .get(bit as usize)
-                .map_or(0, |at| usize::from(*at))
-        };
-        match hits.count_ones() {
-            0 => Hits::None,
-            1 => Hits::One(place(hits.trailing_zeros())),
-            several => Hits::Several(place(hits.trailing_zeros()), several as usize),
+        if hits == 0 {
+            return Hits::None;
+        }
+        let first = self.places.get(hits.trailing_zeros() as usize);
+        let at = first.map_or(0, |place| usize::from(*place));
+        if hits & (hits - 1) == 0 {
+            Hits::One(at)
+        } else {
+            Hits::Several(at, hits.count_ones() as usize)
         }
     }
 

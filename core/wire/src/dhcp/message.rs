@@ -8,6 +8,9 @@ use crate::{Malformed, field};
 /// Octets before the options: the fixed part and the magic cookie, RFC 2131 §2, §3.
 pub(super) const FIXED: usize = 240;
 
+/// Octets of `chaddr`.
+const CHADDR_LEN: usize = 16;
+
 /// Octets of `sname`.
 pub(super) const SNAME_LEN: usize = 64;
 
@@ -45,7 +48,7 @@ pub(super) mod at {
     pub(in crate::dhcp) const FILE: usize = 108;
     pub(in crate::dhcp) const COOKIE: usize = 236;
 
-    const _: () = assert!(GIADDR + 4 == CHADDR && CHADDR + 16 == SNAME);
+    const _: () = assert!(GIADDR + 4 == CHADDR && CHADDR + super::CHADDR_LEN == SNAME);
     const _: () = assert!(SNAME + super::SNAME_LEN == FILE && FILE + super::FILE_LEN == COOKIE);
     const _: () = assert!(COOKIE + 4 == super::FIXED);
 }
@@ -80,7 +83,7 @@ impl<'a> Message<'a> {
         if !matches!(message.op(), op::REQUEST | op::REPLY) {
             return Err(Malformed::Op);
         }
-        if message.chaddr_field().len() < message.hlen().into() {
+        if usize::from(message.hlen()) > CHADDR_LEN {
             return Err(Malformed::HardwareLength);
         }
         Ok(message)
@@ -112,102 +115,119 @@ impl<'a> Message<'a> {
     }
 
     /// All octets of the message.
+    #[inline]
     #[must_use]
     pub const fn as_octets(self) -> &'a [u8] {
         self.octets
     }
 
     /// BOOTREQUEST or BOOTREPLY.
+    #[inline]
     #[must_use]
     pub const fn op(self) -> u8 {
         self.fixed[at::OP]
     }
 
     /// Hardware type.
+    #[inline]
     #[must_use]
     pub const fn htype(self) -> u8 {
         self.fixed[at::HTYPE]
     }
 
     /// Octets of the hardware address, at most sixteen.
+    #[inline]
     #[must_use]
     pub const fn hlen(self) -> u8 {
         self.fixed[at::HLEN]
     }
 
     /// Relay agents that the message passed.
+    #[inline]
     #[must_use]
     pub const fn hops(self) -> u8 {
         self.fixed[at::HOPS]
     }
 
     /// Transaction.
+    #[inline]
     #[must_use]
     pub fn xid(self) -> u32 {
         u32::from_be_bytes(self.field::<{ at::XID }, 4>())
     }
 
     /// Seconds since the client began.
+    #[inline]
     #[must_use]
     pub fn secs(self) -> u16 {
         u16::from_be_bytes(self.field::<{ at::SECS }, 2>())
     }
 
     /// Flags, all sixteen.
+    #[inline]
     #[must_use]
     pub fn flags(self) -> u16 {
         u16::from_be_bytes(self.field::<{ at::FLAGS }, 2>())
     }
 
     /// Whether the client asks for broadcast replies.
+    #[inline]
     #[must_use]
     pub fn broadcast(self) -> bool {
         self.flags() & BROADCAST != 0
     }
 
     /// Address that the client has and answers for; unspecified if none.
+    #[inline]
     #[must_use]
     pub fn ciaddr(self) -> Ipv4Addr {
         self.field::<{ at::CIADDR }, 4>().into()
     }
 
     /// Address that the client is given.
+    #[inline]
     #[must_use]
     pub fn yiaddr(self) -> Ipv4Addr {
         self.field::<{ at::YIADDR }, 4>().into()
     }
 
     /// Next server of a boot.
+    #[inline]
     #[must_use]
     pub fn siaddr(self) -> Ipv4Addr {
         self.field::<{ at::SIADDR }, 4>().into()
     }
 
     /// Relay agent the message came through; unspecified if none.
+    #[inline]
     #[must_use]
     pub fn giaddr(self) -> Ipv4Addr {
         self.field::<{ at::GIADDR }, 4>().into()
     }
 
     /// Hardware address of the client, `hlen` octets of the sixteen.
+    #[inline]
     #[must_use]
     pub fn chaddr(self) -> &'a [u8] {
         &self.chaddr_field()[..usize::from(self.hlen())]
     }
 
     /// The sixteen octets that hold the hardware address.
+    #[inline]
     #[must_use]
-    pub fn chaddr_field(self) -> &'a [u8; 16] {
-        self.part::<{ at::CHADDR }, 16>()
+    pub fn chaddr_field(self) -> &'a [u8; CHADDR_LEN] {
+        self.part::<{ at::CHADDR }, CHADDR_LEN>()
     }
 
     /// Server host name, or options if option 52 says so.
+    #[inline]
     #[must_use]
     pub fn sname(self) -> &'a [u8; SNAME_LEN] {
         self.part::<{ at::SNAME }, SNAME_LEN>()
     }
 
     /// Boot file name, or options if option 52 says so.
+    #[inline]
     #[must_use]
     pub fn file(self) -> &'a [u8; FILE_LEN] {
         self.part::<{ at::FILE }, FILE_LEN>()
@@ -253,6 +273,7 @@ pub struct Header {
 
 impl Header {
     /// The fixed part of a reply to `query` that gives nothing yet: RFC 2131 §4.3.1, table 3.
+    #[inline]
     #[must_use]
     pub fn reply_to(query: Message<'_>) -> Self {
         Self {

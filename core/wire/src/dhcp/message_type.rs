@@ -61,6 +61,7 @@ impl MessageType {
     }
 
     /// Whether a client or a requestor sends it. All others come from servers.
+    #[inline]
     #[must_use]
     pub const fn is_from_client(self) -> bool {
         match self {

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use super::index::{Hits, Index};
-use super::walk::{Fields, Overload};
+use super::walk::{Fields, Overload, Walk};
 use super::{MessageType, Value, code};
 use crate::Malformed;
 
@@ -40,29 +40,40 @@ impl<'a> Options<'a> {
             index: Index::new(),
             faults: Faults::default(),
         };
-        let mut walk = fields.walk();
-        for instance in walk.by_ref() {
-            let instance = instance?;
-            options.index.push(instance.code, instance.at);
-        }
+        // Filled where it stands: as the value of a `Result` it would be copied.
+        options.walk()?;
+        Ok(options)
+    }
+
+    fn walk(&mut self) -> Result<(), Malformed> {
+        let mut walk = self.fields.walk();
+        self.index_all(&mut walk)?;
         // Only the options field says whether `file` and `sname` hold options; what they say
         // themselves comes too late.
-        if let Some(overload) = options.get(code::OVERLOAD) {
+        if let Some(overload) = self.get(code::OVERLOAD) {
             match overload
                 .array()
                 .and_then(|[octet]| Overload::from_octet(octet))
             {
-                Some(overload) => options.fields.overload = overload,
-                None => options.faults.overload = true,
+                Some(overload) => {
+                    self.fields.overload = overload;
+                    walk.later = overload;
+                    self.index_all(&mut walk)?;
+                }
+                None => self.faults.overload = true,
             }
         }
-        walk.later = options.fields.overload;
-        for instance in walk.by_ref() {
+        self.faults.no_end = walk.no_end;
+        Ok(())
+    }
+
+    #[inline]
+    fn index_all(&mut self, walk: &mut Walk<'a>) -> Result<(), Malformed> {
+        walk.try_for_each(|instance| {
             let instance = instance?;
-            options.index.push(instance.code, instance.at);
-        }
-        options.faults.no_end = walk.no_end;
-        Ok(options)
+            self.index.push(instance.code, instance.at);
+            Ok(())
+        })
     }
 
     /// The option with this code, all its instances joined.
@@ -78,12 +89,16 @@ impl<'a> Options<'a> {
                 Some(Value::whole(data))
             }
             Hits::Several(at, _) => Value::joined(self.fields, at, code),
-            Hits::Unknown => {
-                let mut walk = self.fields.walk().filter_map(Result::ok);
-                let first = walk.find(|instance| instance.code == code)?;
-                Value::joined(self.fields, first.at, code)
-            }
+            Hits::Unknown => self.search(code),
         }
+    }
+
+    /// Looks for an option that the index may have had no room for.
+    #[cold]
+    fn search(&self, code: u8) -> Option<Value<'a>> {
+        let mut walk = self.fields.walk().filter_map(Result::ok);
+        let first = walk.find(|instance| instance.code == code)?;
+        Value::joined(self.fields, first.at, code)
     }
 
     /// Whether an option with this code is there, be it empty.
@@ -127,24 +142,28 @@ impl<'a> Options<'a> {
     }
 
     /// An option of one address; as absent if it has not four octets.
+    #[inline]
     #[must_use]
     pub fn addr(&self, code: u8) -> Option<Ipv4Addr> {
         self.get(code)?.array::<4>().map(Ipv4Addr::from)
     }
 
     /// An option of one octet; as absent if it has another length.
+    #[inline]
     #[must_use]
     pub fn u8(&self, code: u8) -> Option<u8> {
         self.get(code)?.array().map(u8::from_be_bytes)
     }
 
     /// An option of two octets; as absent if it has another length.
+    #[inline]
     #[must_use]
     pub fn u16(&self, code: u8) -> Option<u16> {
         self.get(code)?.array().map(u16::from_be_bytes)
     }
 
     /// An option of four octets; as absent if it has another length.
+    #[inline]
     #[must_use]
     pub fn u32(&self, code: u8) -> Option<u32> {
         self.get(code)?.array().map(u32::from_be_bytes)
@@ -174,6 +193,7 @@ impl<'a> Options<'a> {
 
     /// Copies all instances of an option, code and length octets included, to the front of
     /// `into` and returns how many octets they are; `None` if `into` is too short.
+    #[inline]
     #[must_use]
     pub fn copy_instances(&self, code: u8, into: &mut [u8]) -> Option<usize> {
         let mut len = 0;
@@ -185,6 +205,7 @@ impl<'a> Options<'a> {
     }
 
     /// Harmless faults that were seen.
+    #[inline]
     #[must_use]
     pub const fn faults(&self) -> Faults {
         self.faults

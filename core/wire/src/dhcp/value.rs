@@ -54,12 +54,14 @@ impl<'a> Value<'a> {
     }
 
     /// Octets of the value.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.fragments().map(<[u8]>::len).sum()
     }
 
     /// Whether the value has no octets.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.fragments().all(<[u8]>::is_empty)
@@ -100,6 +102,7 @@ impl<'a> Value<'a> {
 
     /// Copies the value to the front of `into` and returns its length; `None`, and nothing
     /// copied, if `into` is too short.
+    #[inline]
     #[must_use]
     pub fn copy_to(&self, into: &mut [u8]) -> Option<usize> {
         let len = self.len();

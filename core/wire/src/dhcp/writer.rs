@@ -198,6 +198,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Whether an option of `len` octets would find room.
+    #[inline]
     #[must_use]
     pub fn fits(&self, len: usize) -> bool {
         let fields = [&self.options, &self.file, &self.sname];
@@ -244,8 +245,9 @@ impl<'b> Writer<'b> {
             self.options.room() >= agent_info.len() && self.options.put(agent_info);
         self.options.put(&[code::END]);
         let used = self.options.used;
-        let pad = self.options.octets.get_mut(used..MIN_LEN - FIXED);
-        pad.unwrap_or_default().fill(code::PAD);
+        if let Some(pad) = self.options.octets.get_mut(used..MIN_LEN - FIXED) {
+            pad.fill(code::PAD);
+        }
         Finished {
             len: MIN_LEN.max(FIXED + used),
             agent_info_written,
