@@ -65,7 +65,7 @@ impl Index {
         }
         let first = self.places.get(hits.trailing_zeros() as usize);
         let at = first.map_or(0, |place| usize::from(*place));
-        if hits & (hits - 1) == 0 {
+        if hits.is_power_of_two() {
             Hits::One(at)
         } else {
             Hits::Several(at, hits.count_ones() as usize)
