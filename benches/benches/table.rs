@@ -43,7 +43,13 @@ fn shuffled(count: u32) -> Vec<Client> {
     clients
 }
 
+/// A lease time with which some sixteen leases of a table end each second, at most a day.
+fn lease(count: usize) -> u32 {
+    u32::try_from(count / 16).map_or(86_400, |lease| lease.min(86_400))
+}
+
 fn table(count: u32) -> Bindings {
+    let lease = lease(count as usize);
     let sizes = Sizes::for_capacity(count as usize, 0);
     let mut bindings = Bindings::new(Storage {
         buckets: slice_with(sizes.buckets, |_| Bucket::EMPTY)
@@ -56,11 +62,12 @@ fn table(count: u32) -> Bindings {
             .expect("pages")
             .slice,
     });
-    for (hash, identity) in (0..count).map(client) {
+    for number in 0..count {
+        let (hash, identity) = client(number);
         let index = bindings
             .insert(hash, NETWORK, &identity)
             .expect("a free slot");
-        bindings.schedule(index, 86_400);
+        bindings.schedule(index, 1 + number % lease);
     }
     bindings
 }
@@ -122,6 +129,7 @@ fn look_ups(criterion: &mut Criterion, bindings: &mut Bindings, clients: &[Clien
 }
 
 fn changes(criterion: &mut Criterion, bindings: &mut Bindings, clients: &[Client]) {
+    let lease = lease(clients.len());
     let mut group = criterion.benchmark_group(format!("table/{}", clients.len()));
     group.throughput(Throughput::Elements(BURST as u64));
     let mut bursts = clients.chunks_exact(BURST).cycle();
@@ -132,18 +140,18 @@ fn changes(criterion: &mut Criterion, bindings: &mut Bindings, clients: &[Client
                     bindings.remove(index);
                 }
                 let entered = bindings.insert(*hash, NETWORK, identity);
-                bindings.schedule(entered.expect("a slot was freed"), 86_400);
+                bindings.schedule(entered.expect("a slot was freed"), 1 + lease / 2);
             }
         });
     });
-    let mut now = 86_400;
+    let mut now = 0;
     group.bench_function("timer fires, is armed anew", |bencher| {
         bencher.iter(|| {
             let mut fired = 0;
             while fired < BURST {
                 let mut budget = 2 * BURST;
                 while let Some(index) = bindings.due(now, &mut budget) {
-                    bindings.schedule(index, now + 86_400);
+                    bindings.schedule(index, now + lease);
                     fired += 1;
                 }
                 now += u32::from(budget > 0);

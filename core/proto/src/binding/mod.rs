@@ -12,8 +12,8 @@
 //! nothing allocates after that but [`Bindings::add_list`].
 //!
 //! A burst is looked up in three passes, so that its cache misses overlap: prefetch
-//! [`Bindings::bucket`] of each message, then [`Bindings::probe`] of each and prefetch that slot,
-//! then [`Bindings::find`].
+//! [`Bindings::bucket`] of each message, then [`Bindings::probe`] of each and prefetch that slot
+//! and its [`Slot::end`], then [`Bindings::find`].
 
 mod arena;
 mod chain;
