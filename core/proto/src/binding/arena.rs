@@ -80,7 +80,8 @@ impl Arena {
     }
 
     /// Puts `parts`, one behind the other, into the place of what `blob` holds; nothing at all
-    /// gives the block back. On an error nothing changed.
+    /// gives the block back. On an error nothing changed; it cannot happen if the octets are no
+    /// more than those that are replaced.
     pub(super) fn store(&mut self, blob: &mut Blob, parts: [&[u8]; 2]) -> Result<(), ArenaFull> {
         let [first, second] = parts;
         let len = first.len() + second.len();
@@ -89,14 +90,17 @@ impl Arena {
             return Ok(());
         }
         let class = class_for(len).ok_or(ArenaFull)?;
-        let stays = blob.offset().is_some()
-            && self
-                .pages
-                .get(blob.page())
-                .is_some_and(|page| page.class == class);
         let old = *blob;
-        if !stays {
-            *blob = self.allocate(class).ok_or(ArenaFull)?;
+        if self.class_of(old) != Some(class) {
+            *blob = self
+                .allocate(class)
+                // Without room for a smaller block the larger one will do.
+                .or_else(|| {
+                    self.class_of(old)
+                        .filter(|of_old| *of_old > class)
+                        .map(|_| old)
+                })
+                .ok_or(ArenaFull)?;
         }
         let content = blob
             .offset()
@@ -107,10 +111,15 @@ impl Arena {
             front.copy_from_slice(first);
             back.copy_from_slice(second);
         }
-        if !stays {
+        if *blob != old {
             self.free(old);
         }
         Ok(())
+    }
+
+    fn class_of(&self, blob: Blob) -> Option<u16> {
+        blob.offset()?;
+        self.pages.get(blob.page()).map(|page| page.class)
     }
 
     fn allocate(&mut self, class: u16) -> Option<Blob> {
@@ -233,6 +242,27 @@ mod tests {
         Some(blob)
     }
 
+    /// Every page in use that has room is in the chain of its class, and no other page is.
+    fn assert_sound(arena: &Arena) {
+        let mut chained = Vec::new();
+        for (class, head) in arena.with_room.iter().enumerate() {
+            let (mut prev, mut link) = (0, *head);
+            while let Some(page) = link.checked_sub(1).map(|at| &arena.pages[at as usize]) {
+                assert_eq!((usize::from(page.class), page.prev), (class, prev));
+                chained.push(link - 1);
+                (prev, link) = (link, page.next);
+            }
+        }
+        chained.sort_unstable();
+        let with_room: Vec<u32> = (0..arena.fresh)
+            .filter(|at| {
+                let page = &arena.pages[*at as usize];
+                page.used > 0 && page.has_room()
+            })
+            .collect();
+        assert_eq!(chained, with_room);
+    }
+
     fn any_len() -> impl Strategy<Value = usize> {
         prop_oneof![0..40_usize, 0..=MAX_BLOB, Just(MAX_BLOB + 1)]
     }
@@ -254,6 +284,7 @@ mod tests {
                 } else {
                     prop_assert_eq!(*blob, before);
                 }
+                assert_sound(&arena);
                 for (blob, octets) in model.values() {
                     prop_assert_eq!(arena.octets(*blob), octets);
                     prop_assert_eq!(octets.is_empty(), *blob == Blob::NONE);
@@ -277,6 +308,50 @@ mod tests {
             .map_while(|_: u32| stored(&mut arena, &[7; 16]))
             .count();
         assert_eq!(blocks, 10 * 204);
+    }
+
+    #[test]
+    fn pages_of_one_size_come_and_go_in_any_order() {
+        let mut arena = arena(5);
+        let mut blobs: Vec<_> = (0..)
+            .map_while(|_: u32| stored(&mut arena, &[7; 500]))
+            .collect();
+        assert_eq!(blobs.len(), 5 * 8);
+        // One of each page, then the rest: all orders of full, with room, and empty.
+        for at in [3, 11, 19, 27, 35, 12, 13, 14, 8, 9, 10, 15, 4, 5]
+            .into_iter()
+            .chain(0..40)
+        {
+            arena.free(core::mem::replace(&mut blobs[at], Blob::NONE));
+            assert_sound(&arena);
+        }
+        assert_eq!(arena.free_octets(), 5 * 4096);
+    }
+
+    #[test]
+    fn a_block_that_was_given_back_is_used_again_before_another_page() {
+        let mut arena = arena(2);
+        let mut blobs: Vec<_> = (0..204)
+            .map_while(|_| stored(&mut arena, &[7; 16]))
+            .collect();
+        assert_eq!(arena.free_octets(), 4096);
+        arena.store(&mut blobs[77], [&[], &[]]).unwrap();
+        stored(&mut arena, &[8; 18]).unwrap();
+        assert_eq!(arena.free_octets(), 4096);
+    }
+
+    #[test]
+    fn fewer_octets_take_a_smaller_block_or_stay_where_they_are() {
+        let mut arena = arena(2);
+        let mut blob = stored(&mut arena, &[7; 500]).unwrap();
+        arena.store(&mut blob, [&[8; 16], &[]]).unwrap();
+        assert_eq!(arena.free_octets(), 4096);
+        assert_eq!(arena.pages[blob.page()].class, 1);
+        let mut other = stored(&mut arena, &[7; 500]).unwrap();
+        arena.store(&mut other, [&[9; 40], &[]]).unwrap();
+        assert_eq!(arena.octets(other), [9; 40]);
+        assert_eq!(arena.store(&mut blob, [&[9; 40], &[]]), Err(ArenaFull));
+        assert_eq!(arena.octets(blob), [8; 16]);
     }
 
     #[test]

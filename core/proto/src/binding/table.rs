@@ -275,6 +275,27 @@ mod tests {
     }
 
     #[test]
+    fn a_look_up_goes_no_further_than_a_key_has_gone() {
+        let mut table = table(2);
+        let (first, second) = (
+            Place { home: 0, tag: 9 },
+            Place {
+                home: 1 << 31,
+                tag: 9,
+            },
+        );
+        table.insert(second, SlotIndex(20));
+        for slot in 0..10 {
+            table.insert(first, SlotIndex(slot));
+        }
+        assert_eq!(seen(&table, first).len(), 10);
+        table.insert(first, SlotIndex(10));
+        assert_eq!(seen(&table, first).len(), 12);
+        table.remove(first, SlotIndex(10));
+        assert_eq!(seen(&table, first).len(), 10);
+    }
+
+    #[test]
     fn a_table_without_buckets_is_empty_and_takes_nothing() {
         let mut table = table(0);
         let place = Place::of(1, 2);

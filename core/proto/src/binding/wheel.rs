@@ -344,6 +344,7 @@ mod tests {
         assert_eq!(drain(&mut wheel, &mut slots, 1_000, 9), [0; 0]);
         wheel.schedule(&mut slots, SlotIndex(0), 500);
         assert_eq!(drain(&mut wheel, &mut slots, 400, 9), [0; 0]);
+        assert_eq!(wheel.position, 1_000);
         assert_eq!(drain(&mut wheel, &mut slots, 1_000, 9), [0]);
     }
 
