@@ -1,10 +1,9 @@
 //! The octets of a reply, RFC 2131 table 3, written where the query was.
 
 use super::plan::{Plan, ReplyKind};
-use super::query::Query;
 use crate::config::{Config, Network, Subnet};
 use core::net::Ipv4Addr;
-use dhcp_wire::dhcp::{Header, MessageType, Writer, code};
+use dhcp_wire::dhcp::{Header, Message, MessageType, Options, Writer, code};
 
 /// The smallest datagram every client takes, RFC 2131 §2, and what C86 counts for a client that
 /// says less or nothing.
@@ -75,39 +74,28 @@ pub struct Written {
 }
 
 impl Echo {
-    /// Takes from `query` what its reply repeats.
-    pub fn take(&mut self, query: &Query<'_>, config: &Config) {
-        let message = &query.message;
+    /// Takes from a query what its reply repeats. The reply has at most `most` octets, IP header
+    /// included, of what the link and the configuration allow.
+    pub fn take(&mut self, message: &Message<'_>, options: &Options<'_>, most: u16) {
         self.header = Header::reply_to(*message);
         self.hops = message.hops();
-        let asked = query
-            .options
-            .u16(code::MAX_MESSAGE_SIZE)
-            .unwrap_or(0)
-            .max(LEAST_MAX);
-        let link = config.link(query.link).map_or(LEAST_MAX, |l| l.mtu);
-        let own = config
-            .network(query.network)
-            .map_or(LEAST_MAX, |n| n.rules.max_reply);
-        self.limit = usize::from(asked.min(link).min(own).saturating_sub(IP_AND_UDP));
-        self.take_prl(query);
-        let client_id = query.options.get(code::CLIENT_ID);
+        let asked = options.u16(code::MAX_MESSAGE_SIZE).unwrap_or(0);
+        self.limit = usize::from(asked.max(LEAST_MAX).min(most).saturating_sub(IP_AND_UDP));
+        self.take_prl(options);
+        let client_id = options.get(code::CLIENT_ID);
         self.client_id_len = client_id.and_then(|id| id.copy_to(&mut self.client_id));
-        let copied = query
-            .options
-            .copy_instances(code::AGENT_INFO, &mut self.agent_info);
+        let copied = options.copy_instances(code::AGENT_INFO, &mut self.agent_info);
         self.agent_info_len = copied.unwrap_or(0);
     }
 
     /// Option 55, each code once (C169).
-    fn take_prl(&mut self, query: &Query<'_>) {
+    fn take_prl(&mut self, options: &Options<'_>) {
         let mut seen = Codes::default();
         self.prl_len = 0;
-        self.asks = query
-            .options
+        self.asks = options
             .get(code::PARAMETER_REQUEST_LIST)
             .is_some_and(|l| !l.is_empty());
-        for code in query.options.prl() {
+        for code in options.prl() {
             if seen.is_new(code)
                 && let Some(room) = self.prl.get_mut(self.prl_len)
             {

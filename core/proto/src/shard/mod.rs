@@ -23,6 +23,7 @@ mod claim;
 mod housekeeping;
 mod lease;
 mod restore;
+mod view;
 
 use crate::address::{AddressState, Cell, Space, Worker};
 use crate::binding::{BindingState, Bindings, ListId, SlotIndex};
@@ -39,6 +40,7 @@ pub use claim::Unavailable;
 pub(crate) use claim::{Mercy, Want};
 pub use housekeeping::Turned;
 pub use restore::Restored;
+pub use view::BindingView;
 
 /// Set in the network of a slot that holds an offer beside the client's lease.
 pub(crate) const BESIDE: u32 = 1 << 31;
