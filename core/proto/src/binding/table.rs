@@ -64,7 +64,7 @@ impl Bucket {
 pub(super) struct Place {
     /// Home bucket, as a share of the table.
     home: u32,
-    tag: u16,
+    pub(super) tag: u16,
 }
 
 impl Place {
