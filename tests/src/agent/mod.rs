@@ -1,0 +1,134 @@
+//! A client of our own, which is many clients at once on one socket: as a relay in front of them,
+//! or as clients that ask for broadcast replies.
+//!
+//! Its codec is the `dhcproto` crate, so that a fault in ours cannot cancel itself out.
+
+mod flow;
+mod message;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::lab::Namespace;
+use crate::process::run;
+
+pub use flow::{Acquire, Script};
+pub use message::{Answer, Query, Reply, Request, Subscriber};
+
+const SERVER_PORT: u16 = 67;
+const CLIENT_PORT: u16 = 68;
+
+/// The socket of the agent's clients.
+#[derive(Debug)]
+pub struct Agent {
+    socket: UdpSocket,
+    to: SocketAddrV4,
+    giaddr: Ipv4Addr,
+    xid: u32,
+}
+
+impl Agent {
+    /// Clients behind a relay at `giaddr`, an address of `namespace`.
+    #[must_use]
+    pub fn relay(namespace: &Namespace, giaddr: Ipv4Addr, server: Ipv4Addr) -> Self {
+        let socket = open(namespace, giaddr, SERVER_PORT);
+        Self {
+            socket,
+            to: SocketAddrV4::new(server, SERVER_PORT),
+            giaddr,
+            xid: 1,
+        }
+    }
+
+    /// Clients on `interface` of `namespace`, which has no address.
+    #[must_use]
+    pub fn direct(namespace: &Namespace, interface: &str) -> Self {
+        // A socket without an address needs to be told where 255.255.255.255 is.
+        let route = format!("route replace 255.255.255.255/32 dev {interface}");
+        namespace.ip(&route);
+        Self {
+            socket: open(namespace, Ipv4Addr::UNSPECIFIED, CLIENT_PORT),
+            to: SocketAddrV4::new(Ipv4Addr::BROADCAST, SERVER_PORT),
+            giaddr: Ipv4Addr::UNSPECIFIED,
+            xid: 1,
+        }
+    }
+
+    /// Sends a DISCOVER and returns all OFFERs that arrive within `time`.
+    pub fn collect_offers(&mut self, subscriber: Subscriber, time: Duration) -> Vec<Reply> {
+        let xid = self.next_xid();
+        let query = Query::new(subscriber, Request::Discover);
+        let end = Instant::now() + time;
+        self.send(&query, xid);
+        let mut offers = Vec::new();
+        while Instant::now() < end {
+            offers.extend(self.receive().filter(|r| r.xid == xid && query.takes(r)));
+        }
+        offers
+    }
+
+    /// Sends a query and repeats it until its answer arrives.
+    pub fn ask(&mut self, query: Query) -> Reply {
+        struct One(Option<Query>, Option<Reply>);
+        impl Script for One {
+            fn next_query(&mut self) -> Option<Query> {
+                self.0.take()
+            }
+            fn on_reply(&mut self, _: &Query, reply: &Reply) -> Option<Query> {
+                self.1 = Some(*reply);
+                None
+            }
+        }
+        let mut one = One(Some(query), None);
+        self.converse(&mut one, 1);
+        one.1.unwrap_or_else(|| panic!("no answer to {query:?}"))
+    }
+
+    /// Sends a message that has no answer: RELEASE or DECLINE.
+    pub fn tell(&mut self, query: &Query) {
+        let xid = self.next_xid();
+        self.send(query, xid);
+    }
+
+    fn next_xid(&mut self) -> u32 {
+        self.xid += 1;
+        self.xid
+    }
+
+    fn send(&self, query: &Query, xid: u32) {
+        let octets = query.encode(xid, self.giaddr);
+        // A full socket or a neighbour not yet found is a lost datagram; the query is repeated.
+        drop(self.socket.send_to(&octets, self.to));
+    }
+
+    /// The next reply, if one arrives soon.
+    fn receive(&self) -> impl Iterator<Item = Reply> + use<> {
+        let mut buffer = [0; 2048];
+        let length = match self.socket.recv(&mut buffer) {
+            Ok(length) => length,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => 0,
+            // A server that is down may have an ICMP error sent for it.
+            Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => 0,
+            Err(e) => panic!("the agent's socket: {e}"),
+        };
+        let datagram = buffer.get(..length).unwrap_or_default();
+        Reply::decode(datagram).into_iter()
+    }
+}
+
+fn open(namespace: &Namespace, address: Ipv4Addr, port: u16) -> UdpSocket {
+    // Hundreds of replies may arrive while this process has no turn.
+    run(namespace
+        .command("sysctl")
+        .args(["-q", "net.ipv4.conf.all.rp_filter=0"]));
+    let socket = namespace.inside(|| UdpSocket::bind((address, port)));
+    let socket = socket.unwrap_or_else(|e| panic!("{address}:{port}: {e}"));
+    socket.set_broadcast(true).expect("broadcasts are allowed");
+    rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, 8 << 20)
+        .expect("root may have a large receive buffer");
+    socket
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .expect("a read timeout");
+    socket
+}

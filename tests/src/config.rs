@@ -1,0 +1,127 @@
+//! The configuration of the servers under test.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{process, thread};
+
+/// What the tests vary: a server of one port with one network.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The port's address with its prefix length.
+    pub address: String,
+    /// The subnet of the clients.
+    pub subnet: String,
+    /// The pool in it.
+    pub pool: String,
+    /// Option 3 of the subnet.
+    pub router: Ipv4Addr,
+    /// Static routes: prefix and next hop.
+    pub routes: Vec<(String, Ipv4Addr)>,
+    /// The term of a lease.
+    pub lease_time: String,
+    /// T1 and T2.
+    pub t1_t2: Option<(String, String)>,
+}
+
+impl Config {
+    /// A server at 10.77.0.1 with a pool of its own link.
+    #[must_use]
+    pub fn new(pool: &str) -> Self {
+        Self {
+            address: "10.77.0.1/24".into(),
+            subnet: "10.77.0.0/24".into(),
+            pool: pool.into(),
+            router: Ipv4Addr::new(10, 77, 0, 1),
+            routes: Vec::new(),
+            lease_time: "1h".into(),
+            t1_t2: None,
+        }
+    }
+
+    /// Terms short enough to wait for, the lease itself long enough for a slow machine.
+    #[must_use]
+    pub fn with_terms(mut self, lease_time: &str, t1: &str, t2: &str) -> Self {
+        self.lease_time = lease_time.into();
+        self.t1_t2 = Some((t1.into(), t2.into()));
+        self
+    }
+
+    /// The file, for a server whose store and socket are in `dir` and whose port is `interface`.
+    #[must_use]
+    pub fn text(&self, dir: &Path, interface: &str) -> String {
+        let dir = dir.display();
+        let mut text = format!(
+            r#"
+[server]
+workers = 1
+cores = [{core}]
+max_parked = 1024
+mbufs = 4096
+control = "{dir}/control.sock"
+
+[store]
+engine = "log"
+directory = "{dir}/store"
+
+[eal]
+no_huge = true
+memory = "128MiB"
+in_memory = true
+
+[[ports]]
+name = "access"
+device = "net_af_packet0,iface={interface},qdisc_bypass=1,framesz=2048,blocksz=65536,framecnt=4096"
+addresses = ["{address}"]
+routes = [{routes}]
+rx_checksum = "verify"
+
+[defaults]
+lease_time = "{lease_time}"
+{terms}
+[[networks]]
+name = "home"
+
+[[networks.subnets]]
+prefix = "{subnet}"
+pools = ["{pool}"]
+options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
+"#,
+            core = next_core(),
+            address = self.address,
+            routes = self.routes_text(),
+            lease_time = self.lease_time,
+            terms = self.terms_text(),
+            subnet = self.subnet,
+            pool = self.pool,
+            router = self.router,
+        );
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    }
+
+    fn routes_text(&self) -> String {
+        let routes = self
+            .routes
+            .iter()
+            .map(|(to, via)| format!("{{ to = \"{to}\", via = \"{via}\" }}"));
+        routes.collect::<Vec<_>>().join(", ")
+    }
+
+    fn terms_text(&self) -> String {
+        let mut text = String::new();
+        if let Some((t1, t2)) = &self.t1_t2 {
+            let _ = write!(text, "t1 = \"{t1}\"\nt2 = \"{t2}\"\n");
+        }
+        text
+    }
+}
+
+/// The servers of tests that run at the same time poll on different cores, as far as there are.
+fn next_core() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let cores = thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+    (process::id() + COUNT.fetch_add(1, Ordering::Relaxed)) % cores
+}

@@ -1,0 +1,173 @@
+//! Lessor itself, started as an operator starts it.
+
+use std::env;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::lab::{Lab, Namespace};
+use crate::process::{Process, run};
+
+/// A server in its namespace. Dropping it ends it.
+#[derive(Debug)]
+pub struct Lessor {
+    namespace: Namespace,
+    dir: PathBuf,
+    starts: u32,
+    process: Process,
+}
+
+impl Lessor {
+    /// Starts a server on `eth0` of `namespace`, and waits until it serves.
+    #[must_use]
+    pub fn start(lab: &Lab, namespace: &Namespace, config: &Config) -> Self {
+        let dir = lab.dir().join(namespace.role());
+        fs::create_dir_all(dir.join("store")).expect("the server's folder");
+        fs::write(dir.join("lessor.toml"), config.text(&dir, "eth0")).expect("the configuration");
+        let process = launch(namespace, &dir, 1);
+        Self {
+            namespace: namespace.clone(),
+            dir,
+            starts: 1,
+            process,
+        }
+    }
+
+    /// Ends it as an operator does, and checks that it took it well.
+    pub fn stop(&mut self) {
+        self.process.signal(Signal::TERM);
+        let status = self.process.wait();
+        assert!(status.success(), "the server stopped with {status}");
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again with the store that it left.
+    pub fn restart(&mut self) {
+        self.starts += 1;
+        self.process = launch(&self.namespace, &self.dir, self.starts);
+    }
+
+    /// All that its store knows, as `lessor leases list` says.
+    #[must_use]
+    pub fn leases(&self) -> Vec<Lease> {
+        let text = self.cli(&["leases", "list", "--json"]);
+        let list: Value = serde_json::from_str(&text).expect("`--json` writes JSON");
+        let rows = list.as_array().expect("a list of leases");
+        rows.iter()
+            .map(|row| Lease::read(row).unwrap_or_else(|| panic!("a lease: {row}")))
+            .collect()
+    }
+
+    /// The leases that have a holder.
+    #[must_use]
+    pub fn active(&self) -> Vec<Lease> {
+        let mut leases = self.leases();
+        leases.retain(|lease| lease.state == State::Active);
+        leases
+    }
+
+    /// What its store says of an address.
+    #[must_use]
+    pub fn state(&self, address: Ipv4Addr) -> Option<State> {
+        let mut leases = self.leases().into_iter();
+        leases.find(|l| l.address == address).map(|l| l.state)
+    }
+
+    /// Reads the whole store of a server that does not run, and panics at any fault in it.
+    pub fn verify_store(&self) {
+        drop(self.cli(&["store", "verify"]));
+    }
+
+    /// Runs another of its commands, with `--config`, and returns what that writes.
+    #[must_use]
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--config");
+        run(command.arg(self.dir.join("lessor.toml")))
+    }
+}
+
+/// A row of `lessor leases list`.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The holder's hardware address.
+    pub chaddr: [u8; 6],
+    /// What became of it.
+    pub state: State,
+}
+
+/// The states of a binding, in the words of RFC 6926.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum State {
+    /// Acknowledged, and its term has not ended.
+    Active,
+    /// Its term has ended.
+    Expired,
+    /// The client gave it back.
+    Released,
+    /// Declined.
+    Abandoned,
+}
+
+impl Lease {
+    fn read(row: &Value) -> Option<Self> {
+        let text = |key: &str| row.get(key).and_then(Value::as_str);
+        let state = match text("state")? {
+            "active" => State::Active,
+            "expired" => State::Expired,
+            "released" => State::Released,
+            "abandoned" => State::Abandoned,
+            _ => return None,
+        };
+        let mut chaddr = [0; 6];
+        for (octet, digits) in chaddr.iter_mut().zip(text("hw_address")?.split(':')) {
+            *octet = u8::from_str_radix(digits, 16).ok()?;
+        }
+        Some(Self {
+            address: text("address")?.parse().ok()?,
+            chaddr,
+            state,
+        })
+    }
+}
+
+fn launch(namespace: &Namespace, dir: &Path, start: u32) -> Process {
+    let mut command = namespace.command("sh");
+    // EAL keeps a folder under /run even where it shares nothing.
+    command
+        .args(["-ec", "mount -t tmpfs none /run; exec \"$0\" \"$@\""])
+        .arg(binary())
+        .args(["run", "--config"])
+        .arg(dir.join("lessor.toml"));
+    let mut process = Process::start(command, &dir.with_extension(format!("{start}.log")));
+    process.wait_for("server.ready");
+    process
+}
+
+/// The server's program: `$LESSOR`, or what cargo has built beside this test.
+///
+/// # Panics
+///
+/// When there is none; `make test` and `make netns` build it.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(path) = env::var_os("LESSOR") {
+        return path.into();
+    }
+    let test = env::current_exe().expect("the path of this test");
+    // target/debug/deps/TEST
+    let path = test.ancestors().nth(2).map(|dir| dir.join("lessor"));
+    let path = path.filter(|path| path.exists());
+    path.expect("target/…/lessor is built: cargo build -p lessor")
+}
