@@ -1,0 +1,19 @@
+//! The rows of RFC 2131 and its companions that concern a server, one named test each, on
+//! virtual time. The number in a test's name is that of the row.
+#![cfg(not(loom))]
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod addressing;
+mod client;
+mod world;

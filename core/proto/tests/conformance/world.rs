@@ -1,0 +1,626 @@
+//! A server on virtual time: shards, address words and a journal, and nothing else.
+
+use crate::client::Msg;
+use dhcp_proto::address::{Directory, Space, Worker};
+use dhcp_proto::binding::{Bindings, Sizes, Storage};
+use dhcp_proto::config::{
+    Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionEntry, OptionSet,
+    PoolSpec, Prefix, Reservation, Rules, Spec, SubnetSpec,
+};
+use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
+use dhcp_proto::record::{Journal, Origin, Record, RecordKind, Sequence};
+use dhcp_proto::server::{
+    self, Arrival, Client, Destination, Echo, Parked, Plan, ReplyKind, Silence, Written,
+};
+use dhcp_proto::shard::Shard;
+use dhcp_proto::time::{Instant, Wall};
+use dhcp_wire::dhcp::{Message, code};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+pub const KEY: HashKey = HashKey([7; 16]);
+/// The second at which every world begins.
+pub const START: u64 = 1_000_000;
+
+pub fn ip(text: &str) -> Ipv4Addr {
+    text.parse().unwrap()
+}
+
+pub fn prefix(text: &str) -> Prefix {
+    let (addr, len) = text.split_once('/').unwrap();
+    Prefix::new(ip(addr), len.parse().unwrap()).unwrap()
+}
+
+/// A record with its octets owned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    pub ring: usize,
+    pub sequence: Sequence,
+    pub kind: RecordKind,
+    pub space: u16,
+    pub addr: Ipv4Addr,
+    pub generation: u64,
+    pub time: u64,
+    pub expiry: u64,
+    pub lease: u32,
+    pub origin: Origin,
+    pub giaddr: Ipv4Addr,
+    pub identity: Vec<u8>,
+    pub htype: u8,
+    pub chaddr: Vec<u8>,
+    pub agent_info: Vec<u8>,
+}
+
+impl Owned {
+    pub fn record(&self) -> Record<'_> {
+        Record {
+            kind: self.kind,
+            space: self.space,
+            addr: self.addr,
+            generation: self.generation,
+            time: self.time,
+            expiry: self.expiry,
+            lease: self.lease,
+            origin: self.origin,
+            giaddr: self.giaddr,
+            identity: &self.identity,
+            htype: self.htype,
+            chaddr: &self.chaddr,
+            agent_info: &self.agent_info,
+        }
+    }
+}
+
+/// One worker's end of the journal: records in the order in which they are stamped.
+#[derive(Debug)]
+struct Ring<'w> {
+    ring: usize,
+    log: &'w mut Vec<Owned>,
+    appended: &'w mut Sequence,
+    durable: Sequence,
+    room: bool,
+}
+
+impl Journal for Ring<'_> {
+    fn has_room(&self) -> bool {
+        self.room
+    }
+
+    fn append(&mut self, r: &Record<'_>) -> Sequence {
+        assert!(self.room, "a record was written without room");
+        *self.appended += 1;
+        self.log.push(Owned {
+            ring: self.ring,
+            sequence: *self.appended,
+            kind: r.kind,
+            space: r.space,
+            addr: r.addr,
+            generation: r.generation,
+            time: r.time,
+            expiry: r.expiry,
+            lease: r.lease,
+            origin: r.origin,
+            giaddr: r.giaddr,
+            identity: r.identity.to_vec(),
+            htype: r.htype,
+            chaddr: r.chaddr.to_vec(),
+            agent_info: r.agent_info.to_vec(),
+        });
+        *self.appended
+    }
+
+    fn durable(&self) -> Sequence {
+        self.durable
+    }
+}
+
+/// What a world is made of; change it before [`Setup::world`].
+#[derive(Debug)]
+pub struct Setup {
+    pub links: Vec<Link>,
+    pub networks: Vec<Net>,
+    pub shards: u16,
+    pub bindings: usize,
+}
+
+/// A network, cloneable.
+#[derive(Debug, Clone)]
+pub struct Net {
+    pub name: &'static str,
+    pub identity: IdentityMode,
+    pub rules: Rules,
+    pub ignored_client_ids: Vec<Vec<u8>>,
+    pub relays: Option<Vec<Ipv4Addr>>,
+    pub subnets: Vec<Sub>,
+    pub reservations: Vec<Reservation>,
+}
+
+/// A subnet, cloneable.
+#[derive(Debug, Clone)]
+pub struct Sub {
+    pub prefix: Prefix,
+    pub pools: Vec<PoolSpec>,
+    pub excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
+    pub lease: LeaseTimes,
+    pub options: Vec<(u8, Vec<u8>, bool)>,
+    pub boot: Boot,
+    pub server_id: Option<Ipv4Addr>,
+}
+
+pub fn pool(first: &str, last: &str) -> PoolSpec {
+    PoolSpec {
+        first: ip(first),
+        last: ip(last),
+    }
+}
+
+/// A subnet with one pool and the usual options.
+pub fn subnet(of: &str, first: &str, last: &str) -> Sub {
+    let prefix = prefix(of);
+    let router = Ipv4Addr::from_bits(prefix.first().to_bits() + 1);
+    Sub {
+        prefix,
+        pools: vec![pool(first, last)],
+        excluded: Vec::new(),
+        lease: LeaseTimes::default(),
+        options: vec![
+            (code::ROUTERS, router.octets().to_vec(), false),
+            (code::DNS_SERVERS, vec![10, 0, 0, 53, 10, 0, 0, 54], false),
+            (code::DOMAIN_NAME, b"example.net".to_vec(), false),
+            (code::NTP_SERVERS, vec![10, 0, 0, 123], false),
+        ],
+        boot: Boot::default(),
+        server_id: None,
+    }
+}
+
+pub fn net(name: &'static str, subnets: Vec<Sub>) -> Net {
+    Net {
+        name,
+        identity: IdentityMode::ClientId,
+        rules: Rules::default(),
+        ignored_client_ids: Vec::new(),
+        relays: None,
+        subnets,
+        reservations: Vec::new(),
+    }
+}
+
+pub fn link(port: u8, vids: (u16, u16), addresses: &[&str]) -> Link {
+    let address = |text: &&str| LinkAddress {
+        addr: ip(text.split_once('/').unwrap().0),
+        prefix: prefix(text),
+    };
+    Link {
+        port,
+        vids,
+        space: Space(0),
+        addresses: addresses.iter().map(address).collect(),
+        mtu: 1500,
+        trust_option82: false,
+    }
+}
+
+impl Default for Setup {
+    /// 10.0.0.1 on port 0, with network "home" of 10.0.0.0/24 and its pool .10 to .20; network
+    /// "far" of 10.9.0.0/24 behind relays, its pool .10 to .20.
+    fn default() -> Self {
+        Self {
+            links: vec![link(0, (0, 0), &["10.0.0.1/24"])],
+            networks: vec![
+                net(
+                    "home",
+                    vec![subnet("10.0.0.0/24", "10.0.0.10", "10.0.0.20")],
+                ),
+                net("far", vec![subnet("10.9.0.0/24", "10.9.0.10", "10.9.0.20")]),
+            ],
+            shards: 1,
+            bindings: 256,
+        }
+    }
+}
+
+impl Setup {
+    pub fn home(&mut self) -> &mut Net {
+        &mut self.networks[0]
+    }
+
+    pub fn far(&mut self) -> &mut Net {
+        &mut self.networks[1]
+    }
+
+    pub fn home_subnet(&mut self) -> &mut Sub {
+        &mut self.networks[0].subnets[0]
+    }
+
+    fn spec(&self) -> Spec {
+        let networks = (0..).zip(&self.networks).map(|(key, n)| NetworkSpec {
+            name: n.name.into(),
+            key: NetworkKey(key),
+            space: Space(0),
+            identity: n.identity,
+            rules: n.rules,
+            ignored_client_ids: n
+                .ignored_client_ids
+                .iter()
+                .map(|id| id.clone().into_boxed_slice())
+                .collect(),
+            relays: n.relays.clone(),
+            subnets: n.subnets.iter().map(Sub::spec).collect(),
+            reservations: n.reservations.clone(),
+        });
+        Spec {
+            links: self.links.clone(),
+            networks: networks.collect(),
+        }
+    }
+
+    fn config(&self, records: &[Owned]) -> Config {
+        let spec = self.spec();
+        let mut directory = Directory::builder(None);
+        for network in &spec.networks {
+            for subnet in &network.subnets {
+                for pool in &subnet.pools {
+                    directory.name_range(Space(0), pool.first, pool.last);
+                }
+            }
+            for reservation in &network.reservations {
+                directory.name(Space(0), reservation.addr);
+            }
+        }
+        for record in records {
+            directory.name(Space(record.space), record.addr);
+        }
+        Config::new(spec, directory.build())
+    }
+
+    pub fn world(self) -> World {
+        World::new(self)
+    }
+}
+
+impl Sub {
+    fn spec(&self) -> SubnetSpec {
+        let option = |(code, data, always): &(u8, Vec<u8>, bool)| OptionEntry {
+            code: *code,
+            data: data.clone().into_boxed_slice(),
+            always: *always,
+        };
+        SubnetSpec {
+            prefix: self.prefix,
+            pools: self.pools.clone(),
+            excluded: self.excluded.clone(),
+            lease: self.lease,
+            options: OptionSet::new(self.options.iter().map(option).collect()),
+            boot: self.boot.clone(),
+            server_id: self.server_id,
+        }
+    }
+}
+
+/// A server and its surroundings.
+#[derive(Debug)]
+pub struct World {
+    pub setup: Setup,
+    pub config: Config,
+    pub shards: Vec<Shard>,
+    pub log: Vec<Owned>,
+    appended: Vec<Sequence>,
+    /// What each ring's watermark says; `None`: everything is durable at once.
+    pub durable: Option<Sequence>,
+    pub room: bool,
+    /// Inner time.
+    pub now: Instant,
+    /// Wall seconds ahead of it.
+    pub wall: i64,
+    echo: Echo,
+}
+
+/// What a message came to.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    Reply(Reply),
+    Silence(Silence),
+    Malformed(dhcp_wire::Malformed),
+}
+
+/// A reply as it went on the wire.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub kind: ReplyKind,
+    pub octets: Vec<u8>,
+    pub destination: Destination,
+    pub parked: Option<Parked>,
+    pub written: Written,
+    pub plan: Plan,
+    pub shard: usize,
+}
+
+impl Reply {
+    pub fn message(&self) -> Message<'_> {
+        Message::parse(&self.octets).unwrap()
+    }
+
+    pub fn yiaddr(&self) -> Ipv4Addr {
+        self.message().yiaddr()
+    }
+
+    /// The value of an option, joined.
+    pub fn option(&self, code: u8) -> Option<Vec<u8>> {
+        let options = self.message().options().unwrap();
+        options.get(code).map(|value| value.octets().collect())
+    }
+
+    pub fn u32(&self, code: u8) -> Option<u32> {
+        self.message().options().unwrap().u32(code)
+    }
+
+    pub fn server_id(&self) -> Ipv4Addr {
+        self.message()
+            .options()
+            .unwrap()
+            .addr(code::SERVER_ID)
+            .unwrap()
+    }
+
+    pub fn lease(&self) -> Option<u32> {
+        self.u32(code::LEASE_TIME)
+    }
+
+    /// The codes of the options field, in order.
+    pub fn codes(&self) -> Vec<u8> {
+        let mut codes = Vec::new();
+        let mut rest = &self.octets[240..];
+        while let [code, tail @ ..] = rest {
+            match *code {
+                0 => rest = tail,
+                255 => break,
+                code => {
+                    codes.push(code);
+                    rest = &tail[1 + usize::from(tail[0])..];
+                }
+            }
+        }
+        codes
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn reply(self, kind: ReplyKind) -> Reply {
+        match self {
+            Self::Reply(reply) if reply.kind == kind => reply,
+            other => panic!("expected {kind:?}, got {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn offer(self) -> Reply {
+        self.reply(ReplyKind::Offer)
+    }
+
+    #[track_caller]
+    pub fn ack(self) -> Reply {
+        self.reply(ReplyKind::Ack)
+    }
+
+    #[track_caller]
+    pub fn nak(self) -> Reply {
+        self.reply(ReplyKind::Nak)
+    }
+
+    #[track_caller]
+    pub fn silence(self) -> Silence {
+        match self {
+            Self::Silence(reason) => reason,
+            other => panic!("expected silence, got {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn malformed(self) -> dhcp_wire::Malformed {
+        match self {
+            Self::Malformed(reason) => reason,
+            other => panic!("expected a malformed message, got {other:?}"),
+        }
+    }
+}
+
+impl World {
+    pub fn new(setup: Setup) -> Self {
+        let config = setup.config(&[]);
+        let mut world = Self {
+            shards: Vec::new(),
+            log: Vec::new(),
+            appended: vec![0; usize::from(setup.shards)],
+            durable: None,
+            room: true,
+            now: Instant(START * 1000),
+            wall: 0,
+            echo: Echo::default(),
+            config,
+            setup,
+        };
+        world.shards = world.empty_shards();
+        world
+    }
+
+    fn empty_shards(&self) -> Vec<Shard> {
+        let shards = self.setup.shards;
+        let shard = |me| {
+            let sizes = Sizes::for_capacity(self.setup.bindings, 64 * 1024);
+            let bindings = Bindings::new(Storage::leaked(sizes));
+            let mut shard = Shard::new((Worker(me), shards), KEY, bindings, &self.config).unwrap();
+            shard.set_wall(Wall { ahead: self.wall });
+            shard
+        };
+        (0..u8::try_from(shards).unwrap()).map(shard).collect()
+    }
+
+    /// Ends the server and starts it again from its records, with as many shards as the setup
+    /// says now.
+    pub fn restart(&mut self) {
+        self.config = self.setup.config(&self.log);
+        self.appended = vec![0; usize::from(self.setup.shards)];
+        self.shards = self.empty_shards();
+        let mut newest: BTreeMap<(u16, Ipv4Addr), (u64, usize)> = BTreeMap::new();
+        for (lsn, record) in self.log.iter().enumerate() {
+            let entry = newest.entry((record.space, record.addr)).or_insert((0, 0));
+            *entry = (*entry).max((record.generation, lsn));
+        }
+        let mut lsns: Vec<_> = newest.into_values().map(|(_, lsn)| lsn).collect();
+        lsns.sort_unstable();
+        for lsn in lsns {
+            let record = &self.log[lsn];
+            let owner = if record.identity.is_empty() {
+                usize::try_from(record.addr.to_bits()).unwrap() % self.shards.len()
+            } else {
+                usize::from(shard_of(KEY.hash(&record.identity), self.setup.shards))
+            };
+            self.shards[owner].restore(&self.config, &record.record(), self.now.secs());
+        }
+        self.check();
+    }
+
+    /// Lets `seconds` pass, with housekeeping each second.
+    pub fn pass(&mut self, seconds: u64) {
+        if seconds > 4000 {
+            self.now = Instant(self.now.0 + (seconds - 4000) * 1000);
+        }
+        for _ in 0..seconds.min(4000) {
+            self.now = Instant(self.now.0 + 1000);
+            self.housekeep();
+        }
+    }
+
+    pub fn housekeep(&mut self) {
+        for ring in 0..self.shards.len() {
+            let mut journal = Ring {
+                ring,
+                log: &mut self.log,
+                appended: &mut self.appended[ring],
+                durable: 0,
+                room: self.room,
+            };
+            self.shards[ring].turn(&self.config, self.now.secs(), 64, &mut journal);
+        }
+        self.check();
+    }
+
+    /// What one message comes to.
+    pub fn send(&mut self, msg: Msg) -> Answer {
+        self.send_octets(&msg, &msg.octets())
+    }
+
+    /// As [`World::send`], with a payload that `msg` does not make.
+    pub fn send_octets(&mut self, msg: &Msg, payload: &[u8]) -> Answer {
+        let answer = self.answer(msg, payload);
+        self.check();
+        answer
+    }
+
+    fn answer(&mut self, msg: &Msg, payload: &[u8]) -> Answer {
+        let arrival = Arrival {
+            origin: Origin {
+                port: msg.port,
+                outer_vid: msg.vids.0,
+                inner_vid: msg.vids.1,
+            },
+            l2_src: msg.l2_src,
+            ip_src: msg.ip_src,
+            ip_dst: msg.ip_dst,
+            payload,
+        };
+        let parsed = Message::parse_request(payload).and_then(|message| {
+            let options = message.options()?;
+            options.message_type()?;
+            Ok((message, options))
+        });
+        let (message, options) = match parsed {
+            Ok(parsed) => parsed,
+            Err(reason) => return Answer::Malformed(reason),
+        };
+        let query = match server::admit(&self.config, &KEY, arrival, message, options) {
+            Ok(query) => query,
+            Err(reason) => return Answer::Silence(reason),
+        };
+        let owner = match &query.client {
+            Client::Known(_, hash) => usize::from(shard_of(*hash, self.setup.shards)),
+            Client::HolderOf(addr) => {
+                let cell = self.config.cell(Space(0), *addr);
+                cell.map_or(0, |cell| usize::from(cell.load().owner().0))
+            }
+            Client::Anyone => 0,
+        };
+        let mut journal = Ring {
+            ring: owner,
+            log: &mut self.log,
+            appended: &mut self.appended[owner],
+            durable: 0,
+            room: self.room,
+        };
+        let shard = &mut self.shards[owner];
+        let outcome = server::decide(&query, self.now, &self.config, shard, &mut journal);
+        if let Some(ask) = outcome.ask {
+            let ring = usize::from(ask.owner);
+            let mut journal = Ring {
+                ring,
+                log: &mut self.log,
+                appended: &mut self.appended[ring],
+                durable: 0,
+                room: self.room,
+            };
+            let now = self.now.secs();
+            self.shards[ring].yield_to(&self.config, &ask, (now, &mut journal));
+        }
+        match outcome.reply {
+            Ok(plan) => self.write(&plan, &query, owner),
+            Err(reason) => Answer::Silence(reason),
+        }
+    }
+
+    fn write(&mut self, plan: &Plan, query: &server::Query<'_>, shard: usize) -> Answer {
+        let link = self.config.link(query.link).unwrap();
+        let (network, _) = self.config.subnet(plan.place).unwrap();
+        let most = link.mtu.min(network.rules.max_reply);
+        self.echo.take(&query.message, &query.options, most);
+        // What the query left in the buffer must not shine through.
+        let mut octets = vec![0xa5; 1500];
+        let written = server::write_reply(&self.config, plan, &self.echo, &mut octets).unwrap();
+        octets.truncate(written.len);
+        Answer::Reply(Reply {
+            kind: plan.kind,
+            octets,
+            destination: plan.destination,
+            parked: plan.wait,
+            written,
+            plan: *plan,
+            shard,
+        })
+    }
+
+    /// Whether a parked reply may still be sent.
+    pub fn stands(&self, reply: &Reply) -> bool {
+        self.shards[reply.shard].stands(&reply.parked.unwrap())
+    }
+
+    /// A whole DORA exchange of `msg`'s client.
+    #[track_caller]
+    pub fn lease(&mut self, msg: &Msg) -> Reply {
+        let offer = self.send(msg.clone().discover()).offer();
+        let (addr, server) = (offer.yiaddr(), offer.server_id());
+        self.send(msg.clone().request().requested(addr).server(server))
+            .ack()
+    }
+
+    /// What must hold after every step.
+    pub fn check(&self) {
+        for shard in &self.shards {
+            assert_eq!(
+                shard.counts().inconsistent,
+                0,
+                "slot and word disagree: {shard:?}"
+            );
+        }
+    }
+}
