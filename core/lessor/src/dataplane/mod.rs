@@ -1,0 +1,19 @@
+//! The worker side: what runs on poll threads.
+//!
+//! Nothing under here locks, allocates, logs, reads a file or calls the kernel once it polls. A
+//! packet is sent, kept, or counted; what control wants to know, it reads from [`counters`].
+
+mod announce;
+pub mod arp;
+pub mod arrival;
+pub mod counters;
+pub mod echo;
+pub mod host;
+pub mod neighbors;
+pub mod port;
+pub mod port_dpdk;
+pub mod port_mem;
+pub mod ports;
+pub mod routes;
+pub mod waiting;
+pub mod way;

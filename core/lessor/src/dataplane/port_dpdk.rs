@@ -1,0 +1,145 @@
+//! The product's device: a queue pair of a DPDK port.
+
+use dhcp_wire::Checksum;
+use dhcp_wire::ethernet::{Mac, Tag, ethertype};
+use dpdk::{Mbuf, Mempool, Offloads, RxQueue, StrippedTags, TxQueue};
+
+use super::port::{Facts, HeaderLengths, Packet, Port, RxChecksum, TooLong};
+
+/// One queue pair of a started port, and the pool that its buffers come from.
+#[derive(Debug)]
+pub struct DpdkPort {
+    rx: RxQueue,
+    tx: TxQueue,
+    pool: &'static Mempool,
+    facts: Facts,
+    refused: u64,
+}
+
+impl DpdkPort {
+    /// A queue pair of `port`, on whose received UDP checksums `rx_checksum` decides.
+    #[must_use]
+    pub fn new(
+        port: &dpdk::Port,
+        (rx, tx): (RxQueue, TxQueue),
+        pool: &'static Mempool,
+        rx_checksum: RxChecksum,
+    ) -> Self {
+        let udp_checksum_offload = port.offloads().contains(Offloads::TX_UDP_CHECKSUM);
+        let facts = Facts {
+            mac: Mac(port.mac()),
+            udp_checksum_offload,
+            rx_checksum,
+        };
+        let refused = refused(&rx);
+        Self {
+            rx,
+            tx,
+            pool,
+            facts,
+            refused,
+        }
+    }
+}
+
+/// Frames that a queue received and could not give.
+fn refused(rx: &RxQueue) -> u64 {
+    let dropped = rx.dropped();
+    dropped
+        .segmented
+        .wrapping_add(dropped.shared)
+        .wrapping_add(dropped.malformed)
+}
+
+impl Port for DpdkPort {
+    type Packet = Mbuf;
+
+    fn facts(&self) -> Facts {
+        self.facts
+    }
+
+    #[inline]
+    fn receive(&mut self, burst: &mut Vec<Mbuf>) -> usize {
+        let before = burst.len();
+        self.rx.receive(burst);
+        for mbuf in burst.iter_mut().skip(before) {
+            restore_inner_tag(mbuf);
+        }
+        let refused = refused(&self.rx);
+        let new = refused.wrapping_sub(self.refused);
+        self.refused = refused;
+        usize::try_from(new).unwrap_or(usize::MAX)
+    }
+
+    #[inline]
+    fn transmit(&mut self, burst: &mut Vec<Mbuf>) -> usize {
+        self.tx.transmit(burst)
+    }
+
+    fn allocate(&mut self) -> Option<Mbuf> {
+        self.pool.alloc()
+    }
+}
+
+/// Puts the inner tag back if the device took both off: a frame lacks its outer tag at most. A
+/// frame without headroom for it stays as it is, and its link is then not found.
+#[inline]
+fn restore_inner_tag(mbuf: &mut Mbuf) {
+    const ADDRESSES: usize = 12;
+    const TAG: usize = 4;
+    let StrippedTags::Two { inner, .. } = mbuf.stripped_tags() else {
+        return;
+    };
+    if mbuf.len() < ADDRESSES || mbuf.prepend(TAG).is_err() {
+        return;
+    }
+    let frame = mbuf.data_mut();
+    frame.copy_within(TAG..TAG + ADDRESSES, 0);
+    if let Some(tag) = frame.get_mut(ADDRESSES..ADDRESSES + TAG) {
+        let [tpid, tci] = [ethertype::VLAN, inner].map(u16::to_be_bytes);
+        tag.copy_from_slice(&[tpid[0], tpid[1], tci[0], tci[1]]);
+    }
+}
+
+impl Packet for Mbuf {
+    #[inline]
+    fn octets(&self) -> &[u8] {
+        self.data()
+    }
+
+    #[inline]
+    fn room(&mut self) -> &mut [u8] {
+        self.room_mut()
+    }
+
+    #[inline]
+    fn set_len(&mut self, len: usize) -> Result<(), TooLong> {
+        Mbuf::set_len(self, len).map_err(|_| TooLong)
+    }
+
+    #[inline]
+    fn stripped_tag(&self) -> Option<Tag> {
+        // The device keeps a tag's content, not what announced it: the usual ethertypes.
+        let tag = |tpid, tci| Some(Tag { tpid, tci });
+        match self.stripped_tags() {
+            StrippedTags::None => None,
+            StrippedTags::One(tci) => tag(ethertype::VLAN, tci),
+            StrippedTags::Two { outer, .. } => tag(ethertype::QINQ, outer),
+        }
+    }
+
+    #[inline]
+    fn checksums(&self) -> (Checksum, Checksum) {
+        let trust = |found| match found {
+            dpdk::Checksum::Good => Checksum::Trusted,
+            dpdk::Checksum::Bad | dpdk::Checksum::Unknown => Checksum::Verify,
+        };
+        (trust(self.ip_checksum()), trust(self.l4_checksum()))
+    }
+
+    #[inline]
+    fn offload_udp_checksum(&mut self, headers: HeaderLengths) -> Result<(), TooLong> {
+        let asked = self.request_checksums(Offloads::TX_UDP_CHECKSUM, headers.l2, headers.l3);
+        asked.map_err(|_| TooLong)
+    }
+}

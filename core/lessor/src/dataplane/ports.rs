@@ -1,0 +1,107 @@
+//! The ports of one worker, each with what is to be sent on it.
+
+use super::counters::{Counters, DropReason, Event};
+use super::port::{Facts, Port};
+
+/// Packets that one poll moves from or to a queue.
+pub const BURST: usize = 32;
+
+#[derive(Debug)]
+struct Lane<P: Port> {
+    port: P,
+    facts: Facts,
+    tx: Vec<P::Packet>, // its capacity is one burst and never grows
+}
+
+/// One queue pair of every port, by the port's number.
+#[derive(Debug)]
+pub struct Ports<P: Port> {
+    lanes: Vec<Lane<P>>,
+}
+
+impl<P: Port> Ports<P> {
+    /// Ports numbered from 0 in this order; those beyond 256 can be named by no link.
+    #[must_use]
+    pub fn new(ports: impl IntoIterator<Item = P>) -> Self {
+        let lane = |port: P| Lane {
+            facts: port.facts(),
+            port,
+            tx: Vec::with_capacity(BURST),
+        };
+        Self {
+            lanes: ports.into_iter().map(lane).collect(),
+        }
+    }
+
+    /// The numbers of the ports.
+    pub fn numbers(&self) -> impl Iterator<Item = u8> + use<P> {
+        (0..=u8::MAX).take(self.lanes.len())
+    }
+
+    /// What a port is and can.
+    #[inline]
+    #[must_use]
+    pub fn facts(&self, number: u8) -> Option<Facts> {
+        self.lanes.get(usize::from(number)).map(|lane| lane.facts)
+    }
+
+    /// Adds to `burst` what has arrived on a port, as far as its capacity goes.
+    #[inline]
+    pub fn receive(&mut self, number: u8, burst: &mut Vec<P::Packet>, counters: &Counters) {
+        let Some(lane) = self.lanes.get_mut(usize::from(number)) else {
+            return;
+        };
+        let before = burst.len();
+        let refused = lane.port.receive(burst);
+        let received = burst.len().saturating_sub(before).saturating_add(refused);
+        counters.events(Event::Received, received);
+        counters.drops(DropReason::RxRefused, refused);
+    }
+
+    /// An empty packet from the pool of a port, counted if there is none.
+    pub fn allocate(&mut self, number: u8, counters: &Counters) -> Option<P::Packet> {
+        let packet = self.lanes.get_mut(usize::from(number))?.port.allocate();
+        if packet.is_none() {
+            counters.drop(DropReason::NoMbuf);
+        }
+        packet
+    }
+
+    /// Sends a packet with the next [`Ports::flush`], or before if more than a burst waits.
+    #[inline]
+    pub fn send(&mut self, number: u8, packet: P::Packet, counters: &Counters) {
+        let Some(lane) = self.lanes.get_mut(usize::from(number)) else {
+            return counters.drop(DropReason::LinkGone);
+        };
+        if lane.tx.len() == lane.tx.capacity() {
+            lane.flush(counters);
+        }
+        lane.tx.push(packet);
+    }
+
+    /// Sends what waits. A device that is full is not waited for, since the next burst would be
+    /// lost as well; a client without a reply asks again (RFC 2131 §4.1).
+    #[inline]
+    pub fn flush(&mut self, counters: &Counters) {
+        for lane in &mut self.lanes {
+            if !lane.tx.is_empty() {
+                lane.flush(counters);
+            }
+        }
+    }
+}
+
+impl<P: Port> Lane<P> {
+    fn flush(&mut self, counters: &Counters) {
+        let offered = self.tx.len();
+        let taken = self.port.transmit(&mut self.tx);
+        let left = self.tx.len();
+        counters.events(Event::Sent, taken);
+        counters.drops(DropReason::TxFull, left);
+        counters.drops(
+            DropReason::TxRefused,
+            offered.saturating_sub(taken).saturating_sub(left),
+        );
+        self.tx.clear();
+    }
+}
