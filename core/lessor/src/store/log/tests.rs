@@ -2,6 +2,7 @@
 
 mod damage;
 mod directory;
+mod kill;
 mod power;
 
 use super::{Log, LogOptions, Recovered};
@@ -37,7 +38,7 @@ fn released(addr: u32, generation: u64, client: u8) -> Told {
     }
 }
 
-fn push(batch: &mut Batch, told: Told) {
+fn with_record<T>(told: Told, take: impl FnOnce(&Record<'_>) -> T) -> T {
     let identity = [told.client; 20];
     let record = Record {
         kind: told.kind,
@@ -54,8 +55,12 @@ fn push(batch: &mut Batch, told: Told) {
         chaddr: &identity[..6],
         agent_info: &[],
     };
+    take(&record)
+}
+
+fn push(batch: &mut Batch, told: Told) {
     let mut octets = [0; MAX_RECORD];
-    let length = encode::encode(&record, &mut octets).unwrap();
+    let length = with_record(told, |record| encode::encode(record, &mut octets)).unwrap();
     // In two pieces, as at the border of a ring.
     let (head, tail) = octets[..length].split_at(length / 3);
     batch.push(head, tail);
