@@ -27,12 +27,14 @@ mod mempool;
 mod port;
 mod queue;
 mod ring;
+#[cfg(test)]
+mod unit;
 
 pub use eal::{Eal, EalConfig, EalError};
 pub use errno::Errno;
 pub use lcore::{Lcore, LcoreError};
 pub use log::LogLevel;
-pub use mbuf::{Checksum, Mbuf, NoRoom, SharedMbuf, StrippedTags};
+pub use mbuf::{Checksum, Mbuf, NoHeaders, NoRoom, SharedMbuf, StrippedTags, free_burst};
 pub use mempool::{Exhausted, Mempool, MempoolConfig, MempoolError};
 pub use port::{Link, Offloads, Port, PortConfig, PortError, StartedPort, Statistics, Step, Xstat};
 pub use queue::{BURST, RxDropped, RxQueue, TxQueue};

@@ -18,7 +18,7 @@ use core::slice;
 
 use dpdk_sys as sys;
 
-pub use offload::{Checksum, StrippedTags};
+pub use offload::{Checksum, NoHeaders, StrippedTags};
 pub use shared::SharedMbuf;
 
 /// One packet buffer, owned. Dropping it returns it to its pool.
@@ -219,6 +219,16 @@ impl Mbuf {
     }
 }
 
+/// Returns all buffers of `burst` to their pools, in one call: dropping them is one each.
+pub fn free_burst(burst: &mut Vec<Mbuf>) {
+    let count = u32::try_from(burst.len()).unwrap_or(u32::MAX);
+    let slots = burst.as_mut_ptr().cast();
+    // SAFETY: an `Mbuf` is the pointer that DPDK expects, the first `count` elements are
+    // initialised, and each is nobody else's.
+    unsafe { sys::dpdk_mbuf_free_bulk(slots, count) };
+    crate::forget_front(burst, count as usize);
+}
+
 impl Drop for Mbuf {
     #[inline]
     fn drop(&mut self) {
@@ -257,3 +267,6 @@ unsafe fn data<'a>(mbuf: NonNull<sys::rte_mbuf>) -> &'a [u8] {
     // memory that the kernel zeroed before its first use, and by contract nobody writes to them.
     unsafe { slice::from_raw_parts(start.as_ptr(), usize::from(len)) }
 }
+
+#[cfg(test)]
+mod tests;

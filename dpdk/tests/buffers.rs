@@ -2,7 +2,7 @@
 
 mod support;
 
-use dpdk::{Exhausted, Mempool, MempoolConfig, MempoolError, NoRoom};
+use dpdk::{Exhausted, Mempool, MempoolConfig, MempoolError, NoRoom, free_burst};
 use support::{eal, frame, fresh, pool};
 
 #[test]
@@ -36,6 +36,19 @@ fn a_burst_is_bounded_by_the_vector_and_by_the_count() {
     assert_eq!((burst.len(), burst.capacity()), (capacity, capacity));
     pool.alloc_burst(&mut burst, 1).unwrap();
     assert_eq!(burst.len(), capacity);
+}
+
+#[test]
+fn a_burst_is_freed_at_once() {
+    let (one, other) = (pool(63), pool(63));
+    let mut burst: Vec<_> = (0..40)
+        .map(|n| frame(if n % 3 == 0 { one } else { other }, 1, 9))
+        .collect();
+    assert_eq!((one.available(), other.available()), (63 - 14, 63 - 26));
+    free_burst(&mut burst);
+    assert!(burst.is_empty());
+    assert_eq!((one.available(), other.available()), (63, 63));
+    free_burst(&mut burst);
 }
 
 #[test]

@@ -3,24 +3,11 @@
 use std::sync::OnceLock;
 
 use super::*;
-use crate::{Eal, EalConfig, Mempool, MempoolConfig};
+use crate::{Mempool, unit};
 
 fn pool() -> &'static Mempool {
     static POOL: OnceLock<&'static Mempool> = OnceLock::new();
-    POOL.get_or_init(|| {
-        let eal = Eal::start(&EalConfig {
-            file_prefix: format!("dpdk-unit-{}", std::process::id()),
-            no_huge: true,
-            ..EalConfig::default()
-        });
-        let config = MempoolConfig {
-            name: "offload".to_owned(),
-            mbufs: 63,
-            cache: 0,
-            data_room: 2048,
-        };
-        Mempool::create(eal.unwrap(), config).unwrap()
-    })
+    POOL.get_or_init(|| unit::pool("offload"))
 }
 
 /// A buffer that a device marked with `flags`, and whose tags it put aside.
