@@ -13,8 +13,9 @@
 //! at a port or is counted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use dhcp_proto::config::Config;
+use dhcp_proto::config::{Config, Link};
 use dhcp_proto::time::Instant;
 use dhcp_wire::arp::{Arp, Station};
 use dhcp_wire::ethernet::{Ethernet, Mac, Tags};
@@ -34,6 +35,10 @@ use super::way::Exit;
 
 /// Places of the table of neighbours that one tick looks after.
 const PLACES_A_TICK: usize = 64;
+
+/// RFC 5227 §1.1: an appliance never gives its addresses up, and says so no more often than this
+/// (§2.4 (c)).
+const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What a worker lends its host for a call.
 #[derive(Debug)]
@@ -55,6 +60,8 @@ pub struct Host<K> {
     waiting: Waiting<K>,
     echoes: EchoLimit,
     announcer: Announcer,
+    /// When the next claim to an address of ours is answered.
+    defend_from: Instant,
     /// The next place of the table to look after; this worker has each `workers`th.
     place: usize,
     worker: usize,
@@ -67,6 +74,10 @@ enum Task {
     AnswerArp {
         ours: Station,
         asker: Station,
+        tags: Tags,
+    },
+    Defend {
+        ours: Station,
         tags: Tags,
     },
     AnswerEcho {
@@ -104,6 +115,7 @@ impl<K: Packet> Host<K> {
             } else {
                 Announcer::silent()
             },
+            defend_from: Instant::default(),
             place: worker,
             worker,
             workers: workers.max(1),
@@ -133,6 +145,12 @@ impl<K: Packet> Host<K> {
                 let reply = ArpFrame::reply(ours, asker, tags);
                 let written = reply.write(&mut packet).map_err(|_| DropReason::NoRoom);
                 written.map(|()| Event::ArpAnswered).map_err(End::Drop)
+            }
+            Ok(Task::Defend { ours, tags }) => {
+                net.counters.drop(DropReason::AddressConflict);
+                let claim = ArpFrame::announcement(ours, tags);
+                let written = claim.write(&mut packet).map_err(|_| DropReason::NoRoom);
+                written.map(|()| Event::ArpAnnounced).map_err(End::Drop)
             }
             Ok(Task::AnswerEcho { tags, mac }) => {
                 let written = echo::answer(&mut packet, &tags, mac);
@@ -200,7 +218,7 @@ impl<K: Packet> Host<K> {
 
     /// RFC 826: what the packet says of its sender first, then whether it asks for us.
     fn on_arp<P>(
-        &self,
+        &mut self,
         (eth, packet): (&Ethernet<'_>, Arp<'_>),
         port: u8,
         net: &Net<'_, P>,
@@ -212,7 +230,20 @@ impl<K: Packet> Host<K> {
         let mac = net.ports.facts(port).ok_or(DropReason::LinkGone)?.mac;
         let arrival = Arrival::new(eth, port, mac, net.config)?;
         let link = net.config.link(arrival.link).ok_or(DropReason::NoLink)?;
-        let heard = arp::hear(packet, link, mac)?;
+        let heard = match arp::hear(packet, link, mac) {
+            Err(DropReason::AddressConflict) if self.defend_from <= now => {
+                self.defend_from = now.after(DEFEND_INTERVAL);
+                let ours = Station {
+                    mac,
+                    addr: packet.spa(),
+                };
+                return Ok(Task::Defend {
+                    ours,
+                    tags: arrival.tags,
+                });
+            }
+            heard => heard?,
+        };
         let hop = Key::new(port, link.vids, heard.sender.addr);
         let is_hop = self.neighbors.learn(hop, heard.sender.mac, now);
         match heard.asked {
@@ -309,7 +340,12 @@ fn ask<P: Port>(request: Request, net: &mut Net<'_, P>) {
     let Request { key, tags, dst } = request;
     let link = net.config.link_of(key.port(), key.vids());
     let link = link.and_then(|link| net.config.link(link));
-    let own = link.and_then(|link| link.address_beside(key.addr()));
+    // A router may lie in no prefix of its link, as behind a link of /32.
+    let near = |link: &Link| {
+        link.address_beside(key.addr())
+            .or(link.addresses.first().copied())
+    };
+    let own = link.and_then(near);
     let (Some(own), Some(facts)) = (own, net.ports.facts(key.port())) else {
         return;
     };

@@ -81,23 +81,29 @@ impl Port for DpdkPort {
     }
 }
 
-/// Puts the inner tag back if the device took both off: a frame lacks its outer tag at most. A
-/// frame without headroom for it stays as it is, and its link is then not found.
+/// Octets of the two addresses, and of a tag.
+const ADDRESSES: usize = 12;
+const TAG: usize = 4;
+
+/// Puts the inner tag back if the device took both off: a frame lacks its outer tag at most. One
+/// without headroom for it stays as it is, and its link is then not found.
 #[inline]
 fn restore_inner_tag(mbuf: &mut Mbuf) {
-    const ADDRESSES: usize = 12;
-    const TAG: usize = 4;
-    let StrippedTags::Two { inner, .. } = mbuf.stripped_tags() else {
-        return;
-    };
-    if mbuf.len() < ADDRESSES || mbuf.prepend(TAG).is_err() {
-        return;
+    if let StrippedTags::Two { inner, .. } = mbuf.stripped_tags()
+        && mbuf.len() >= ADDRESSES
+        && mbuf.prepend(TAG).is_ok()
+    {
+        insert_tag(mbuf.data_mut(), inner);
     }
-    let frame = mbuf.data_mut();
-    frame.copy_within(TAG..TAG + ADDRESSES, 0);
-    if let Some(tag) = frame.get_mut(ADDRESSES..ADDRESSES + TAG) {
-        let [tpid, tci] = [ethertype::VLAN, inner].map(u16::to_be_bytes);
-        tag.copy_from_slice(&[tpid[0], tpid[1], tci[0], tci[1]]);
+}
+
+/// Moves the addresses of a frame to its new front, four octets before the old one, and writes a
+/// tag behind them.
+fn insert_tag(frame: &mut [u8], tci: u16) {
+    if let Some(header) = frame.first_chunk_mut::<{ ADDRESSES + TAG }>() {
+        header.copy_within(TAG.., 0);
+        let [tpid, tci] = [ethertype::VLAN, tci].map(u16::to_be_bytes);
+        header[ADDRESSES..].copy_from_slice(&[tpid[0], tpid[1], tci[0], tci[1]]);
     }
 }
 
@@ -141,5 +147,37 @@ impl Packet for Mbuf {
     fn offload_udp_checksum(&mut self, headers: HeaderLengths) -> Result<(), TooLong> {
         let asked = self.request_checksums(Offloads::TX_UDP_CHECKSUM, headers.l2, headers.l3);
         asked.map_err(|_| TooLong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dhcp_wire::ethernet::{self, Ethernet, Tags};
+
+    #[test]
+    fn an_inner_tag_is_put_back_behind_the_addresses() {
+        let (dst, src) = (Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]));
+        let mut frame = [0xee; 4 + 60];
+        let untagged = &mut frame[4..];
+        ethernet::write(untagged, dst, src, &Tags::default(), ethertype::IPV4).unwrap();
+        insert_tag(&mut frame, 0x6123);
+        let eth = Ethernet::parse(&frame).unwrap();
+        let tag = Some(Tag {
+            tpid: ethertype::VLAN,
+            tci: 0x6123,
+        });
+        assert_eq!(
+            (eth.dst(), eth.src(), eth.ethertype()),
+            (dst, src, ethertype::IPV4)
+        );
+        assert_eq!(
+            eth.tags(),
+            Tags {
+                outer: tag,
+                inner: None
+            }
+        );
+        assert_eq!(eth.payload(), [0xee; 46]);
     }
 }

@@ -433,12 +433,37 @@ fn an_arp_sender_that_is_no_other_station_is_counted() {
             "arp_sender"
         );
     }
+}
+
+#[test]
+fn a_claim_to_our_address_is_counted_and_answered_once_in_ten_seconds() {
+    let mut rig = Rig::new();
     let thief = Station {
         mac: THEIR_MAC,
-        addr: OURS,
+        addr: ON_VLAN,
     };
-    let claim = arp_frame(Op::Request, thief, OURS, UNTAGGED);
-    assert_eq!(rig.reason(claim), "address_conflict");
+    let claim = arp_frame(Op::Request, thief, ON_VLAN, vlan(100));
+    let ours = Station {
+        mac: OUR_MAC,
+        addr: ON_VLAN,
+    };
+    for round in 1..3 {
+        let sent = rig.exchange(claim.clone());
+        let defence = (
+            Mac::BROADCAST,
+            OUR_MAC,
+            vlan(100),
+            Op::Request,
+            ours,
+            ON_VLAN,
+        );
+        assert_eq!(sent.iter().map(read_arp).collect::<Vec<_>>(), [defence]);
+        rig.now.0 += 9999;
+        assert_eq!(rig.exchange(claim.clone()), []);
+        assert_eq!(rig.dropped(DropReason::AddressConflict), 2 * round);
+        rig.now.0 += 1;
+    }
+    rig.assert_no_leak();
 }
 
 #[test]
@@ -833,6 +858,33 @@ fn routers_are_resolved_before_a_reply_needs_them() {
     rig.exchange(is_at(GATEWAY, THEIR_MAC, UNTAGGED));
     let sent = rig.reply([192, 0, 2, 1].into(), UNTAGGED).unwrap();
     assert_eq!(Ethernet::parse(&sent[0].octets).unwrap().dst(), THEIR_MAC);
+}
+
+#[test]
+fn a_router_in_no_prefix_of_its_link_is_asked_for_from_the_first_address() {
+    let mut rig = Rig::new();
+    let beyond = Ipv4Addr::new(100, 64, 0, 1);
+    let to = Prefix::new([198, 51, 100, 0].into(), 24).unwrap();
+    let route = StaticRoute {
+        to,
+        via: beyond,
+        link: LinkIndex(1),
+    };
+    rig.routes = Routes::new(rig.config.links(), &[route]);
+    let sent = rig.reply([198, 51, 100, 7].into(), vlan(100)).unwrap();
+    let ours = Station {
+        mac: OUR_MAC,
+        addr: ON_VLAN,
+    };
+    let asked = (
+        Mac::BROADCAST,
+        OUR_MAC,
+        vlan(100),
+        Op::Request,
+        ours,
+        beyond,
+    );
+    assert_eq!(read_arp(&sent[0]), asked);
 }
 
 #[test]
