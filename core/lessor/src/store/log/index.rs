@@ -7,6 +7,7 @@
 use crate::store::encode::Lsn;
 use dhcp_proto::record::{Record, RecordKind};
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
 
 /// Space and block of 256 addresses.
 type BlockKey = (u16, u32);
@@ -108,6 +109,12 @@ impl Index {
     /// How many reservations have a record.
     pub(super) fn reservations(&self) -> u64 {
         self.reservations.len() as u64
+    }
+
+    /// Blocks of 256 addresses with a record: the space and the first address of each.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (u16, Ipv4Addr)> {
+        let first = |(space, block): &BlockKey| (*space, Ipv4Addr::from_bits(block << 8));
+        self.blocks.keys().map(first)
     }
 
     fn entry(&mut self, record: &Record<'_>) -> &mut Entry {

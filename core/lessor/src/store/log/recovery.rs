@@ -17,6 +17,7 @@ use crate::store::medium::{FileMedium, Medium, MediumFile};
 use core::fmt;
 use dhcp_proto::record::Record;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -249,6 +250,11 @@ impl<M: Medium> Recovered<M> {
     #[must_use]
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// Blocks of 256 addresses that have records: the space and the first address of each.
+    pub fn blocks(&self) -> impl Iterator<Item = (u16, Ipv4Addr)> {
+        self.index.blocks()
     }
 
     /// How much of the newest segment counts.

@@ -1,0 +1,191 @@
+//! From a received packet to the message in it, and from a plan to the frame that carries it out.
+
+use dhcp_proto::config::Config;
+use dhcp_proto::identity::HashKey;
+use dhcp_proto::record::Origin;
+use dhcp_proto::server::{self, Destination, Echo, NextHop, Plan, Query, ReplyKind, Silence};
+use dhcp_wire::Malformed;
+use dhcp_wire::dhcp::{Message, MessageType};
+use dhcp_wire::ethernet::Mac;
+use dhcp_wire::frame::{self, Frame, FrameOut};
+use dhcp_wire::{ipv4, udp};
+
+use super::arrival::Arrival;
+use super::counters::{Counters, DropReason, Event};
+use super::host::Net;
+use super::port::{HeaderLengths, Packet, Port};
+use super::way::{Exit, Way};
+
+/// RFC 1812 §4.2.2.9 asks for 64 or more.
+const TTL: u8 = 64;
+const SERVER_PORT: u16 = 67;
+
+/// What a received frame is.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the packet path allocates nothing"
+)]
+pub enum Received<'a> {
+    /// Not DHCP: the host's business.
+    Host,
+    /// A message for this server, and where it came from.
+    Message(Query<'a>, Arrival),
+    /// Neither; it has been counted.
+    Counted,
+}
+
+/// Reads a frame that `port` received, as far as configuration alone tells whose it is.
+pub fn read<'a, P: Port>(
+    packet: &'a P::Packet,
+    port: u8,
+    net: &Net<'_, P>,
+    key: &HashKey,
+) -> Received<'a> {
+    let Some(facts) = net.ports.facts(port) else {
+        net.counters.drop(DropReason::LinkGone);
+        return Received::Counted;
+    };
+    let parsed = match frame::parse(packet.octets(), facts.offloads(packet)) {
+        Ok(Frame::Dhcp {
+            eth, ip, payload, ..
+        }) => message(payload, net.counters).map(|m| (eth, ip, payload, m)),
+        Ok(_) => return Received::Host,
+        Err(reason) => Err(reason),
+    };
+    let (eth, ip, payload, (message, options)) = match parsed {
+        Ok(parsed) => parsed,
+        Err(reason) => {
+            net.counters.malformed(reason);
+            return Received::Counted;
+        }
+    };
+    let arrival = match Arrival::new(&eth, port, facts.mac, net.config) {
+        Ok(arrival) => arrival,
+        Err(reason) => {
+            net.counters.drop(reason);
+            return Received::Counted;
+        }
+    };
+    let (outer, inner) = arrival.tags.vids();
+    let origin = Origin {
+        port,
+        outer_vid: outer.unwrap_or(0),
+        inner_vid: inner.unwrap_or(0),
+    };
+    let (l2_src, ip_src, ip_dst) = (eth.src(), ip.src(), ip.dst());
+    let seen = server::Arrival {
+        origin,
+        l2_src,
+        ip_src,
+        ip_dst,
+        payload,
+    };
+    match server::admit(net.config, key, seen, message, options) {
+        Ok(query) => Received::Message(query, arrival),
+        Err(reason) => {
+            silence(net.counters, reason);
+            Received::Counted
+        }
+    }
+}
+
+/// The message in a datagram to port 67, counted by its type.
+fn message<'a>(
+    payload: &'a [u8],
+    counters: &Counters,
+) -> Result<(Message<'a>, dhcp_wire::dhcp::Options<'a>), Malformed> {
+    let message = Message::parse_request(payload)?;
+    let options = message.options()?;
+    let kind = options.any_message_type().map_or(0, |kind| kind as u8);
+    counters.message_in(kind);
+    options.message_type()?;
+    Ok((message, options))
+}
+
+/// Counts a message that is not answered.
+pub fn silence(counters: &Counters, reason: Silence) {
+    counters.silence(reason);
+}
+
+/// Writes the reply that `plan` describes over its query, and says how it leaves.
+///
+/// # Errors
+///
+/// Why it cannot be sent; the packet is unusable then.
+pub fn write<P: Port>(
+    packet: &mut P::Packet,
+    plan: &Plan,
+    echo: &Echo,
+    arrival: &Arrival,
+    net: &Net<'_, P>,
+) -> Result<Exit, DropReason> {
+    let (exit, leg, mac) = way(&plan.destination, arrival, net)?;
+    let facts = net.ports.facts(leg.port).ok_or(DropReason::LinkGone)?;
+    let at = frame::headers_len(leg.tags);
+    let room = packet.room();
+    let payload = room.get_mut(at..).ok_or(DropReason::NoRoom)?;
+    let written = server::write_reply(net.config, plan, echo, payload).ok_or(DropReason::NoRoom)?;
+    let out = FrameOut {
+        dst_mac: mac,
+        src_mac: facts.mac,
+        tags: leg.tags,
+        src: plan.destination.source,
+        dst: plan.destination.addr,
+        src_port: SERVER_PORT,
+        dst_port: plan.destination.port,
+        ttl: TTL,
+        tos: 0,
+        id: 0,
+        payload_len: written.len,
+        udp_checksum: facts.udp_fill(),
+    };
+    let len = frame::write_headers(room, &out).ok_or(DropReason::NoRoom)?;
+    packet.set_frame_len(len).map_err(|_| DropReason::NoRoom)?;
+    if facts.udp_checksum_offload {
+        let l3 = ipv4::HEADER_LEN;
+        let l2 = at.saturating_sub(l3).saturating_sub(udp::HEADER_LEN);
+        packet
+            .offload_udp_checksum(HeaderLengths { l2, l3 })
+            .map_err(|_| DropReason::NoRoom)?;
+    }
+    net.counters
+        .events(Event::OptionsDropped, usize::from(written.dropped));
+    net.counters.events(
+        Event::AgentInfoDropped,
+        usize::from(written.agent_info_dropped),
+    );
+    net.counters.message_out(match plan.kind {
+        ReplyKind::Offer => MessageType::Offer as u8,
+        ReplyKind::Ack => MessageType::Ack as u8,
+        ReplyKind::Nak => MessageType::Nak as u8,
+    });
+    Ok(exit)
+}
+
+/// Where a reply leaves, with the tags and the destination of its frame.
+fn way<P: Port>(
+    destination: &Destination,
+    arrival: &Arrival,
+    net: &Net<'_, P>,
+) -> Result<(Exit, Arrival, Mac), DropReason> {
+    let direct = Exit::Direct { port: arrival.port };
+    match destination.next_hop {
+        NextHop::Broadcast => Ok((direct, *arrival, Mac::BROADCAST)),
+        NextHop::Station(mac) => Ok((direct, *arrival, mac)),
+        NextHop::Routed => {
+            let way = Way::to(destination.addr, arrival, net.config, net.routes)?;
+            // The next hop's address is put in when it is known.
+            Ok((way.exit, way.leg, Mac([0; 6])))
+        }
+    }
+}
+
+/// The configuration and what follows from it, as a worker sees it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What was configured.
+    pub config: Config,
+    /// Its routes.
+    pub routes: super::routes::Routes,
+}

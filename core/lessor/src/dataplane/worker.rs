@@ -1,0 +1,385 @@
+//! The poll loop of one worker. Nothing here locks, logs, allocates or calls the kernel.
+//!
+//! ```text
+//!  queue ─► burst ─► read (parse, network, client) ─► decide ─► write over the query ─┬─► queue
+//!                     prefetch bucket │ prefetch slot                                 │
+//!                                     ▼                                               │
+//!                            records ─► journal ring ··· watermark ─► parked reply ───┘
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use dhcp_proto::record::Journal;
+use dhcp_proto::server::{self, Client, Echo, Notice, Outcome, Plan, Query};
+use dhcp_proto::shard::Shard;
+use dhcp_proto::time::Instant;
+use dhcp_wire::dhcp::{Message, MessageType};
+use rtrb::Producer;
+
+use super::arrival::Arrival;
+use super::clock::Clock;
+use super::counters::{Counters, DropReason, Event};
+use super::desk::Desk;
+use super::exchange::{self, Received, Snapshot};
+use super::gauges::Gauges;
+use super::host::{Host, Net};
+use super::parked::{Due, ParkedReplies};
+use super::port::{Packet, Port};
+use super::ports::{BURST, Ports};
+
+/// Polls between two turns of housekeeping.
+const POLLS: u32 = 256;
+/// Timers, and slots of the sweep, that one turn of housekeeping goes through.
+const TIMERS: usize = 64;
+
+/// What a worker is made of.
+#[derive(Debug)]
+pub struct Parts<P: Port, J> {
+    /// Its queues.
+    pub ports: Ports<P>,
+    /// Its side of being a host.
+    pub host: Host<P::Packet>,
+    /// Its bindings.
+    pub shard: Shard,
+    /// Its end of the journal ring.
+    pub journal: J,
+    /// Its parked replies.
+    pub parked: ParkedReplies<P::Packet>,
+    /// The configuration.
+    pub snapshot: Arc<Snapshot>,
+    /// Its counters.
+    pub counters: Arc<Counters>,
+    /// Its gauges.
+    pub gauges: Arc<Gauges>,
+    /// What the operator is told goes here.
+    pub notices: Producer<Notice>,
+    /// Where control asks.
+    pub desk: Desk,
+}
+
+/// One poll thread: a queue pair of every port and one shard.
+#[derive(Debug)]
+pub struct Worker<P: Port, J> {
+    parts: Parts<P, J>,
+    echo: Box<Echo>,
+    /// Empty between polls; its capacity is one burst.
+    burst: Vec<P::Packet>,
+}
+
+/// What is to be done with a packet of a burst.
+#[derive(Debug, Clone, Copy)]
+enum Verdict {
+    Host,
+    Reply(Plan, Arrival),
+    Done,
+}
+
+impl<P: Port, J: Journal> Worker<P, J> {
+    /// A worker of these parts.
+    #[must_use]
+    pub fn new(parts: Parts<P, J>) -> Self {
+        Self {
+            parts,
+            echo: Box::default(),
+            burst: Vec::with_capacity(BURST),
+        }
+    }
+
+    /// Polls until `stop` is raised; then sends what is parked, as long as it may wait.
+    pub fn run(&mut self, clock: &Clock, stop: &AtomicBool) {
+        while !stop.load(Relaxed) {
+            let now = clock.now();
+            self.parts.shard.set_wall(clock.wall());
+            self.housekeep(now);
+            for _ in 0..POLLS {
+                self.poll(now);
+            }
+        }
+        while !self.parts.parked.is_empty() {
+            self.send_parked(clock.now());
+            self.parts.ports.flush(&self.parts.counters);
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Receives one burst from every port, answers it, sends what is ready.
+    pub fn poll(&mut self, now: Instant) {
+        for port in self.parts.ports.numbers() {
+            self.parts
+                .ports
+                .receive(port, &mut self.burst, &self.parts.counters);
+            if !self.burst.is_empty() {
+                self.answer(port, now);
+            }
+        }
+        self.send_parked(now);
+        self.parts.ports.flush(&self.parts.counters);
+    }
+
+    /// What time brings and what control asks, in bounded steps.
+    pub fn housekeep(&mut self, now: Instant) {
+        let Parts {
+            ports,
+            host,
+            shard,
+            journal,
+            parked,
+            snapshot,
+            counters,
+            gauges,
+            desk,
+            ..
+        } = &mut self.parts;
+        let Snapshot { config, routes } = &**snapshot;
+        shard.turn(config, now.secs(), TIMERS, journal);
+        host.tick(
+            &mut Net {
+                config,
+                routes,
+                ports,
+                counters,
+            },
+            now,
+        );
+        gauges.publish(shard, parked.len());
+        desk.answer(config, shard);
+    }
+
+    /// Answers the packets of one burst.
+    fn answer(&mut self, port: u8, now: Instant) {
+        let mut burst = core::mem::take(&mut self.burst);
+        let mut verdicts = [Verdict::Done; BURST];
+        self.decide(&burst, &mut verdicts, port, now);
+        for (packet, verdict) in burst.drain(..).zip(verdicts) {
+            match verdict {
+                Verdict::Host => self.parts.on_frame(packet, port, now),
+                Verdict::Reply(plan, arrival) => self.reply(packet, &plan, arrival, now),
+                Verdict::Done => {}
+            }
+        }
+        self.burst = burst;
+    }
+
+    #[allow(
+        clippy::large_stack_arrays,
+        reason = "32 queries; the packet path allocates nothing"
+    )]
+    /// Three passes over the burst, so that its cache misses overlap: read and fetch the bucket,
+    /// fetch the slot, decide.
+    fn decide(
+        &mut self,
+        burst: &[P::Packet],
+        verdicts: &mut [Verdict; BURST],
+        port: u8,
+        now: Instant,
+    ) {
+        let parts = &mut self.parts;
+        let mut queries: [Option<(Query<'_>, Arrival)>; BURST] = [const { None }; BURST];
+        for ((packet, query), verdict) in burst.iter().zip(&mut queries).zip(verdicts.iter_mut()) {
+            match parts.read(packet, port) {
+                Received::Host => *verdict = Verdict::Host,
+                Received::Message(message, arrival) => {
+                    parts.fetch_bucket(&message);
+                    *query = Some((message, arrival));
+                }
+                Received::Counted => {}
+            }
+        }
+        for (query, _) in queries.iter().flatten() {
+            parts.fetch_slot(query);
+        }
+        let mut room = parts.parked.room();
+        for (query, verdict) in queries.iter().zip(verdicts) {
+            let Some((query, arrival)) = query else {
+                continue;
+            };
+            if query.kind == MessageType::Request && room == 0 {
+                parts.count(DropReason::ShedRequest);
+                continue;
+            }
+            if let Some(plan) = parts.decide(query, now) {
+                room = room.saturating_sub(usize::from(plan.wait.is_some()));
+                *verdict = Verdict::Reply(plan, *arrival);
+            }
+        }
+    }
+
+    /// Writes a reply over its query, and sends it or parks it.
+    fn reply(&mut self, mut packet: P::Packet, plan: &Plan, arrival: Arrival, now: Instant) {
+        let Self { parts, echo, .. } = self;
+        if !parts.take_echo(&packet, (plan, &arrival), echo) {
+            return;
+        }
+        let Snapshot { config, routes } = &*parts.snapshot;
+        let (ports, counters) = (&mut parts.ports, &*parts.counters);
+        let mut net = Net {
+            config,
+            routes,
+            ports,
+            counters,
+        };
+        let exit = match exchange::write(&mut packet, plan, echo, &arrival, &net) {
+            Ok(exit) => exit,
+            Err(reason) => return counters.drop(reason),
+        };
+        match plan
+            .wait
+            .filter(|parked| parked.sequence > parts.journal.durable())
+        {
+            None => parts.host.send(packet, exit, &mut net, now),
+            Some(parked) => {
+                counters.event(Event::Parked);
+                if parts.parked.park(packet, exit, parked, now).is_err() {
+                    counters.drop(DropReason::ShedRequest);
+                }
+            }
+        }
+    }
+
+    /// Sends the parked replies whose records are durable, if their bindings still say the same.
+    fn send_parked(&mut self, now: Instant) {
+        let Parts {
+            ports,
+            host,
+            shard,
+            journal,
+            parked,
+            snapshot,
+            counters,
+            ..
+        } = &mut self.parts;
+        if parked.is_empty() {
+            return;
+        }
+        let durable = journal.durable();
+        let Snapshot { config, routes } = &**snapshot;
+        let mut net = Net {
+            config,
+            routes,
+            ports,
+            counters,
+        };
+        while let Some(due) = parked.due(durable, now) {
+            match due {
+                Due::Durable(entry) if shard.stands(&entry.parked) => {
+                    host.send(entry.packet, entry.exit, &mut net, now);
+                }
+                Due::Durable(_) => net.counters.drop(DropReason::Superseded),
+                Due::Late(_) => net.counters.drop(DropReason::AckTimeout),
+            }
+        }
+    }
+}
+
+impl<P: Port, J: Journal> Parts<P, J> {
+    fn read<'a>(&mut self, packet: &'a P::Packet, port: u8) -> Received<'a> {
+        let Snapshot { config, routes } = &*self.snapshot;
+        let (ports, counters) = (&mut self.ports, &*self.counters);
+        let net = Net {
+            config,
+            routes,
+            ports,
+            counters,
+        };
+        exchange::read(packet, port, &net, self.shard.key())
+    }
+
+    fn on_frame(&mut self, packet: P::Packet, port: u8, now: Instant) {
+        let Snapshot { config, routes } = &*self.snapshot;
+        let (ports, counters) = (&mut self.ports, &*self.counters);
+        let mut net = Net {
+            config,
+            routes,
+            ports,
+            counters,
+        };
+        self.host.on_frame(packet, port, &mut net, now);
+    }
+
+    fn count(&self, reason: DropReason) {
+        let counters: &Counters = &self.counters;
+        counters.drop(reason);
+    }
+
+    /// Where the client is looked up: hash and network.
+    fn place(&self, query: &Query<'_>) -> Option<(u64, u32)> {
+        let Client::Known(_, hash) = &query.client else {
+            return None;
+        };
+        let network = self.snapshot.config.network(query.network)?;
+        Some((*hash, network.key.0))
+    }
+
+    fn fetch_bucket(&self, query: &Query<'_>) {
+        if let Some((hash, network)) = self.place(query)
+            && let Some(bucket) = self.shard.bindings().bucket(hash, network)
+        {
+            hugemem::prefetch_read(bucket);
+        }
+    }
+
+    fn fetch_slot(&self, query: &Query<'_>) {
+        if let Some((hash, network)) = self.place(query)
+            && let Some(slot) = self.shard.bindings().probe(hash, network)
+        {
+            hugemem::prefetch_read(slot);
+            hugemem::prefetch_read(slot.end());
+        }
+    }
+
+    fn decide(&mut self, query: &Query<'_>, now: Instant) -> Option<Plan> {
+        let config = &self.snapshot.config;
+        let decided = server::decide(query, now, config, &mut self.shard, &mut self.journal);
+        let Outcome {
+            reply,
+            ask: _,
+            notice,
+        } = decided;
+        if let Some(notice) = notice
+            && self.notices.push(notice).is_err()
+        {
+            self.counters.event(Event::NoticeLost);
+        }
+        match reply {
+            Ok(plan) => Some(plan),
+            Err(reason) => {
+                exchange::silence(&self.counters, reason);
+                None
+            }
+        }
+    }
+
+    /// Copies out of the query what its reply repeats; false if it cannot be read again.
+    fn take_echo(
+        &self,
+        packet: &P::Packet,
+        (plan, arrival): (&Plan, &Arrival),
+        echo: &mut Echo,
+    ) -> bool {
+        let (Some(facts), Some(most)) = (self.ports.facts(arrival.port), self.most(plan, arrival))
+        else {
+            return false;
+        };
+        let parsed = dhcp_wire::frame::parse(packet.octets(), facts.offloads(packet));
+        let Ok(dhcp_wire::frame::Frame::Dhcp { payload, .. }) = parsed else {
+            return false;
+        };
+        let Ok(message) = Message::parse_request(payload) else {
+            return false;
+        };
+        let Ok(options) = message.options() else {
+            return false;
+        };
+        echo.take(&message, &options, most);
+        true
+    }
+
+    /// The largest reply that its link and its network allow, IP header included.
+    fn most(&self, plan: &Plan, arrival: &Arrival) -> Option<u16> {
+        let config = &self.snapshot.config;
+        let link = config.link(arrival.link)?;
+        let (network, _) = config.subnet(plan.place)?;
+        Some(link.mtu.min(network.rules.max_reply))
+    }
+}
