@@ -1,5 +1,13 @@
 //! Lessor, a DHCPv4 server appliance: the parts that know files, threads, ports and operators.
+//!
+//! ```text
+//!   control threads                                    worker threads
+//!   config ──► Settings ──► appliance ──► dataplane ──► polls, decides, sends
+//!   control ◄── counters ◄──────────────────┘ │
+//!   store   ◄── journal rings ◄───────────────┘
+//! ```
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod dataplane;
 pub mod store;

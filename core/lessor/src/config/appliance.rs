@@ -1,0 +1,247 @@
+//! `[server]`, `[store]` and `[eal]`: the machine that the server runs on.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::fault::Reason;
+use super::source::{Table, Value};
+
+/// Most workers: an address word has 8 bits for its owner.
+const MOST_WORKERS: u16 = 256;
+/// DPDK's `RTE_MAX_LCORE` as Debian builds it.
+const LAST_LCORE: u16 = 127;
+
+/// Workers and what they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Poll threads, one queue pair of each port each.
+    pub workers: u16,
+    /// Their lcores; `None` is the last ones there are.
+    pub cores: Option<Vec<u16>>,
+    /// Replies that a worker may hold until their records are on disk.
+    pub max_parked: u32,
+    /// Packet buffers; `None` is what the rest adds up to.
+    pub mbufs: Option<u32>,
+    /// Bindings that the tables have room for.
+    pub bindings: u32,
+    /// Octets of option 82 and of identities beyond 20 octets to keep for each binding, on average.
+    pub agent_info_octets: u16,
+    /// The socket that `lessor stats` and its like connect to.
+    pub control: PathBuf,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            cores: None,
+            max_parked: 65_536,
+            mbufs: None,
+            bindings: 100_000,
+            agent_info_octets: 64,
+            control: "/run/lessor/control.sock".into(),
+        }
+    }
+}
+
+/// Where bindings are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Engine {
+    /// The embedded log.
+    #[default]
+    Log,
+    /// Memory alone: bindings end with the process. For measurements.
+    None,
+}
+
+/// What becomes of the server when its store fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStoreFailure {
+    /// It offers, acknowledges nothing and resumes when the store works again.
+    #[default]
+    Retry,
+    /// It ends.
+    Stop,
+}
+
+/// The store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Which one.
+    pub engine: Engine,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// What becomes of the server when it fails.
+    pub on_failure: OnStoreFailure,
+    /// A reply that waits longer for the disk is dropped: the client has asked again.
+    pub ack_timeout: Duration,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Log,
+            directory: "/var/lib/lessor".into(),
+            on_failure: OnStoreFailure::Retry,
+            ack_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What DPDK's environment is started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eal {
+    /// Ordinary pages instead of huge pages.
+    pub no_huge: bool,
+    /// DPDK's memory in octets; `None` is what the configuration needs.
+    pub memory: Option<u64>,
+    /// Distinguishes DPDK processes of one host.
+    pub file_prefix: String,
+    /// No files in the huge page file system and in /run/dpdk.
+    pub in_memory: bool,
+    /// The lcore that starts DPDK and then sleeps; `None` is the first there is.
+    pub main_lcore: Option<u16>,
+    /// DPDK's own log level, as it names them.
+    pub log_level: &'static str,
+    /// Further arguments, as DPDK documents them.
+    pub arguments: Vec<String>,
+}
+
+impl Default for Eal {
+    fn default() -> Self {
+        Self {
+            no_huge: false,
+            memory: None,
+            file_prefix: "lessor".into(),
+            in_memory: true,
+            main_lcore: None,
+            log_level: "notice",
+            arguments: Vec::new(),
+        }
+    }
+}
+
+pub(super) fn server(mut table: Table<'_>) -> Server {
+    let mut server = Server::default();
+    table.set("workers", &mut server.workers, |v| {
+        v.number(1..=MOST_WORKERS)
+    });
+    if let Some(value) = table.value("cores") {
+        server.cores = cores(&value, server.workers);
+    }
+    table.set("max_parked", &mut server.max_parked, |v| {
+        v.number(1..=1 << 24)
+    });
+    server.mbufs = table.read("mbufs", |v| v.number(256..=1 << 26));
+    table.set("bindings", &mut server.bindings, |v| v.number(1..=1 << 30));
+    table.set("agent_info_octets", &mut server.agent_info_octets, |v| {
+        v.number(0..=768)
+    });
+    table.set("control", &mut server.control, |v| socket_path(v));
+    table.finish();
+    server
+}
+
+fn cores(value: &Value<'_>, workers: u16) -> Option<Vec<u16>> {
+    let numbered = value.all(|v| v.number(0..=LAST_LCORE))?;
+    let mut cores: Vec<u16> = Vec::new();
+    for (spot, core) in numbered {
+        if cores.contains(&core) {
+            let line = value.findings().line(value.spot.at);
+            value
+                .findings()
+                .fault(&spot, Reason::Doubled { what: "core", line });
+        }
+        cores.push(core);
+    }
+    if cores.len() != usize::from(workers) {
+        let why = Reason::Cores {
+            cores: cores.len(),
+            workers,
+        };
+        value.findings().fault(&value.spot, why);
+    }
+    Some(cores)
+}
+
+/// A path that a socket address has room for (`sun_path` has 108 octets and ends with a NUL).
+fn socket_path(value: &Value<'_>) -> Result<PathBuf, Reason> {
+    let path = absolute(value)?;
+    let fits = path.as_os_str().len() <= 107;
+    fits.then_some(path)
+        .ok_or(Reason::Malformed("a path of at most 107 octets"))
+}
+
+fn absolute(value: &Value<'_>) -> Result<PathBuf, Reason> {
+    let path = PathBuf::from(value.name()?);
+    let usable = path.is_absolute() && !value.text()?.contains('\0');
+    usable
+        .then_some(path)
+        .ok_or(Reason::Malformed("an absolute path"))
+}
+
+pub(super) fn store(mut table: Table<'_>) -> Store {
+    let mut store = Store::default();
+    let engines = [("log", Engine::Log), ("none", Engine::None)];
+    table.set("engine", &mut store.engine, |v| v.one_of(&engines));
+    table.set("directory", &mut store.directory, absolute);
+    let ways = [
+        ("retry", OnStoreFailure::Retry),
+        ("stop", OnStoreFailure::Stop),
+    ];
+    table.set("on_store_failure", &mut store.on_failure, |v| {
+        v.one_of(&ways)
+    });
+    let timeout = Duration::from_millis(10)..=Duration::from_mins(1);
+    table.set("ack_timeout", &mut store.ack_timeout, |v| {
+        v.duration(timeout)
+    });
+    table.finish();
+    store
+}
+
+pub(super) fn eal(mut table: Table<'_>) -> Eal {
+    let mut eal = Eal::default();
+    table.set("no_huge", &mut eal.no_huge, Value::flag);
+    eal.memory = table.read("memory", |v| v.size(16 << 20..=1 << 42));
+    table.set("file_prefix", &mut eal.file_prefix, file_prefix);
+    table.set("in_memory", &mut eal.in_memory, Value::flag);
+    eal.main_lcore = table.read("main_lcore", |v| v.number(0..=LAST_LCORE));
+    let names = [
+        "emergency",
+        "alert",
+        "critical",
+        "error",
+        "warning",
+        "notice",
+        "info",
+        "debug",
+    ];
+    let levels = names.map(|name| (name, name));
+    table.set("log_level", &mut eal.log_level, |v| v.one_of(&levels));
+    if let Some(arguments) = table.value("arguments").and_then(|v| v.all(argument)) {
+        eal.arguments = arguments
+            .into_iter()
+            .map(|(_, argument)| argument)
+            .collect();
+    }
+    table.finish();
+    eal
+}
+
+/// It becomes part of file names.
+fn file_prefix(value: &Value<'_>) -> Result<String, Reason> {
+    let name = value.name()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
+    let fits = name.len() <= 64 && name.chars().all(plain);
+    fits.then(|| name.into())
+        .ok_or(Reason::Malformed("a name of letters, digits, -, _ and ."))
+}
+
+/// An argument vector carries no NUL.
+fn argument(value: &Value<'_>) -> Result<String, Reason> {
+    let text = value.name()?;
+    (!text.contains('\0'))
+        .then(|| text.into())
+        .ok_or(Reason::Malformed("an argument"))
+}

@@ -1,0 +1,177 @@
+//! The TOML file: read once, checked as a whole, every fault reported with its place.
+//!
+//! ```text
+//!   text ──► toml tree ──► Table, Value (source.rs) ──► Settings
+//!                              │ each value at its place      │ the whole: check.rs
+//!                              └──► Findings ◄────────────────┘
+//!                                      └──► Report { faults, warnings }
+//! ```
+//!
+//! A [`Settings`] is proof that the file had no fault; nothing behind it checks again. What the
+//! file may say is documented in `docs/lessor.toml`, which a test compares with this code.
+
+mod appliance;
+mod check;
+mod fault;
+mod knobs;
+mod nearest;
+mod networks;
+mod options;
+mod ports;
+mod source;
+mod text;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use dhcp_proto::config::{NetworkKey, Spec};
+use toml::de::DeTable;
+
+pub use appliance::{Eal, Engine, OnStoreFailure, Server, Store};
+pub use fault::{Fault, Reason, Report};
+pub use ports::{Device, Port, Route, RxChecksum};
+
+use knobs::Knobs;
+use networks::Networks;
+use ports::Ports;
+use source::{Findings, Spot, Table, Value};
+
+/// What the operator configured.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Workers and their room.
+    pub server: Server,
+    /// Where bindings are kept.
+    pub store: Store,
+    /// DPDK's environment.
+    pub eal: Eal,
+    /// The ports; a [`dhcp_proto::config::Link`] names them by their position.
+    pub ports: Vec<Port>,
+    /// Routes and gateways of all ports.
+    pub routes: Vec<Route>,
+    /// Links and networks.
+    pub spec: Spec,
+}
+
+/// Why a file was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It could not be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// It has faults.
+    #[error("{} has {} fault(s)", path.display(), report.faults.len())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// All of them.
+        report: Report,
+    },
+}
+
+/// Reads the file at `path`. With the settings come warnings and no faults.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read or has faults, and then names all of them.
+pub fn load(path: &Path) -> Result<(Settings, Report), LoadError> {
+    let unreadable = |error| LoadError::Unreadable {
+        path: path.to_owned(),
+        error,
+    };
+    let text = std::fs::read(path).map_err(unreadable)?;
+    let invalid = |report| LoadError::Invalid {
+        path: path.to_owned(),
+        report,
+    };
+    let text = match str::from_utf8(&text) {
+        Ok(text) => text,
+        Err(wrong) => return Err(invalid(Report::not_text(&text, wrong.valid_up_to()))),
+    };
+    parse(text).map_err(invalid)
+}
+
+/// Reads the text of a file.
+///
+/// # Errors
+///
+/// Returns all faults, and the warnings with them.
+pub fn parse(text: &str) -> Result<(Settings, Report), Report> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let findings = Findings::new(text);
+    for error in errors {
+        let at = error.span().map_or(0, |span| span.start);
+        let why = Reason::Syntax(error.message().to_owned());
+        findings.fault(
+            &Spot {
+                at,
+                path: String::new(),
+            },
+            why,
+        );
+    }
+    let settings = read(document.get_ref(), &findings);
+    let report = findings.report();
+    if report.faults.is_empty() {
+        Ok((settings, report))
+    } else {
+        Err(report)
+    }
+}
+
+fn read<'t>(document: &'t DeTable<'t>, findings: &'t Findings<'t>) -> Settings {
+    let mut root = Table::new(Spot::default(), document, findings);
+    let mut settings = Settings::default();
+    let section = |root: &mut Table<'t>, key| root.read(key, Value::table);
+    let server = section(&mut root, "server");
+    let server_at = server
+        .as_ref()
+        .map(|table| table.spot.clone())
+        .unwrap_or_default();
+    settings.server = server.map(appliance::server).unwrap_or_default();
+    settings.store = section(&mut root, "store")
+        .map(appliance::store)
+        .unwrap_or_default();
+    settings.eal = section(&mut root, "eal")
+        .map(appliance::eal)
+        .unwrap_or_default();
+    let mut defaults = Knobs::default();
+    if let Some(mut table) = section(&mut root, "defaults") {
+        defaults.read(&mut table);
+        table.finish();
+    }
+    let ports = root.tables("ports");
+    if ports.is_empty() {
+        findings.fault(&root.spot, Reason::Missing("ports"));
+    }
+    let Ports {
+        list: ports,
+        links,
+        routes,
+        ..
+    } = Ports::read(ports);
+    let addresses = links
+        .iter()
+        .flat_map(|l| l.addresses.iter().map(|a| (l.space.0, a.addr)));
+    let own: BTreeSet<(u16, Ipv4Addr)> = addresses.collect();
+    let mut networks = Networks::new(&own);
+    let tables = root.tables("networks").into_iter().zip(0u32..);
+    let read = tables.map(|(table, key)| networks.read(table, NetworkKey(key), &defaults));
+    let (places, networks): (Vec<_>, Vec<_>) = read.unzip();
+    root.finish();
+    (settings.ports, settings.routes) = (ports, routes);
+    settings.spec = Spec { links, networks };
+    check::warn(&settings, &server_at, &places, findings);
+    settings
+}
+
+#[cfg(test)]
+mod tests;

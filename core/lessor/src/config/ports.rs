@@ -1,0 +1,349 @@
+//! `[[ports]]`: devices, their links and routes.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use dhcp_proto::address::Space;
+use dhcp_proto::config::{Link, LinkAddress, Prefix};
+
+use super::fault::Reason;
+use super::source::{Spot, Table, Value};
+use super::text;
+
+/// DPDK's `RTE_MAX_ETHPORTS` as Debian builds it.
+const MOST_PORTS: usize = 32;
+
+/// A device as DPDK names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Device {
+    /// A PCI address such as `0000:01:00.0`, with arguments behind a comma.
+    Pci(String),
+    /// A virtual device such as `net_af_packet0,iface=eth1`.
+    Virtual(String),
+}
+
+impl Device {
+    /// As DPDK takes it by `-a` or `--vdev`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pci(name) | Self::Virtual(name) => name,
+        }
+    }
+
+    /// Its name without arguments, by which DPDK finds the port.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.as_str().split(',').next().unwrap_or_default()
+    }
+}
+
+/// What becomes of a frame whose checksum is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RxChecksum {
+    /// It is dropped.
+    #[default]
+    Verify,
+    /// It is taken: the sender leaves checksums to a device that is not there (veth).
+    Ignore,
+}
+
+/// A port; its number is its place in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name in the file.
+    pub name: String,
+    /// Its device.
+    pub device: Device,
+    /// Largest IP datagram.
+    pub mtu: u16,
+    /// What becomes of wrong checksums.
+    pub rx_checksum: RxChecksum,
+    /// Receive descriptors of each queue.
+    pub rx_descriptors: u16,
+    /// Transmit descriptors of each queue.
+    pub tx_descriptors: u16,
+}
+
+/// A way to a prefix beyond a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Where it leads; all addresses for a gateway.
+    pub to: Prefix,
+    /// The next hop.
+    pub via: Ipv4Addr,
+    /// Position in the links of the one that the next hop is on.
+    pub link: usize,
+}
+
+/// Ports, links and routes, in file order.
+#[derive(Debug, Default)]
+pub(super) struct Ports {
+    pub(super) list: Vec<Port>,
+    pub(super) links: Vec<Link>,
+    pub(super) routes: Vec<Route>,
+    names: BTreeMap<String, usize>,
+    devices: BTreeMap<String, usize>,
+    destinations: BTreeMap<(u16, Ipv4Addr, u8), usize>,
+}
+
+/// What addresses of a port inherit from it.
+struct Common {
+    port: u8,
+    space: Space,
+    mtu: u16,
+    trust_option82: bool,
+}
+
+impl Ports {
+    pub(super) fn read(tables: Vec<Table<'_>>) -> Self {
+        let mut all = Self::default();
+        let found = tables.len();
+        if let (Some(first), true) = (tables.first(), found > MOST_PORTS) {
+            first.findings.fault(
+                &first.spot,
+                Reason::TooMany {
+                    found,
+                    most: MOST_PORTS,
+                },
+            );
+        }
+        for (table, port) in tables.into_iter().zip(0u8..) {
+            all.port(table, port);
+        }
+        all
+    }
+
+    fn port(&mut self, mut table: Table<'_>, port: u8) {
+        let name = table.value("name");
+        let name =
+            name.and_then(|v| unique(&v, v.name().map(str::to_owned), &mut self.names, "name"));
+        let device = table.require("device", |v| device(v).map(|device| (v.clone(), device)));
+        if let Some((value, device)) = &device {
+            unique(
+                value,
+                Ok(device.name().to_owned()),
+                &mut self.devices,
+                "device",
+            );
+        }
+        let (mut mtu, mut space, mut trust_option82) = (1500, 0, false);
+        let mut rx_checksum = RxChecksum::default();
+        let (mut rx_descriptors, mut tx_descriptors) = (1024, 1024);
+        table.set("mtu", &mut mtu, |v| v.number(576..=9600));
+        table.set("space", &mut space, |v| v.number(0..=u16::MAX));
+        table.set("trust_option82", &mut trust_option82, Value::flag);
+        let ways = [
+            ("verify", RxChecksum::Verify),
+            ("ignore", RxChecksum::Ignore),
+        ];
+        table.set("rx_checksum", &mut rx_checksum, |v| v.one_of(&ways));
+        table.set("rx_descriptors", &mut rx_descriptors, |v| {
+            v.number(64..=32_768)
+        });
+        table.set("tx_descriptors", &mut tx_descriptors, |v| {
+            v.number(64..=32_768)
+        });
+        let from = self.links.len();
+        let common = Common {
+            port,
+            space: Space(space),
+            mtu,
+            trust_option82,
+        };
+        let whole = self.addresses(&mut table, &common);
+        self.ways(&mut table, from, whole);
+        table.finish();
+        let name = name.unwrap_or_else(|| format!("port{port}"));
+        // Without a device there is a fault, and the rest is read for its faults alone.
+        let device = device.map_or(Device::Virtual(String::new()), |(_, device)| device);
+        self.list.push(Port {
+            name,
+            device,
+            mtu,
+            rx_checksum,
+            rx_descriptors,
+            tx_descriptors,
+        });
+    }
+
+    /// Whether all of them read.
+    fn addresses(&mut self, table: &mut Table<'_>, common: &Common) -> bool {
+        let Some(list) = table.require("addresses", Value::list) else {
+            return false;
+        };
+        if list.is_empty() {
+            table
+                .findings
+                .fault(&table.spot, Reason::Missing("addresses"));
+        }
+        list.iter().fold(!list.is_empty(), |whole, value| {
+            self.address(value, common).is_some() && whole
+        })
+    }
+
+    /// "10.77.0.1/24", or a table with its VLAN tags and space.
+    fn address(&mut self, value: &Value<'_>, common: &Common) -> Option<()> {
+        let (mut space, mut vids) = (common.space, Some((0, 0)));
+        let address = if value.is_table() {
+            let mut table = value.accept(value.table())?;
+            let address = table.require("address", |v| text::interface(v.text()?));
+            if let Some(tags) = table.value("vlan") {
+                vids = tags_of(&tags);
+            }
+            table.set("space", &mut space, |v| v.number(0..=u16::MAX).map(Space));
+            table.finish();
+            address
+        } else {
+            value.accept(value.text().and_then(text::interface))
+        };
+        let (addr, prefix) = address?;
+        value.accept(self.attach(common, space, vids?, LinkAddress { addr, prefix }))
+    }
+
+    /// Adds an address to the link of its port and tags.
+    fn attach(
+        &mut self,
+        common: &Common,
+        space: Space,
+        vids: (u16, u16),
+        address: LinkAddress,
+    ) -> Result<(), Reason> {
+        let Common {
+            port,
+            mtu,
+            trust_option82,
+            ..
+        } = *common;
+        let known = self
+            .links
+            .iter_mut()
+            .find(|l| l.port == port && l.vids == vids);
+        let Some(link) = known else {
+            let addresses = vec![address];
+            self.links.push(Link {
+                port,
+                vids,
+                space,
+                addresses,
+                mtu,
+                trust_option82,
+            });
+            return Ok(());
+        };
+        if link.space != space {
+            return Err(Reason::TwoSpaces(link.space.0, space.0));
+        }
+        if link.has(address.addr) {
+            return Err(Reason::OwnTwice(address.addr));
+        }
+        link.addresses.push(address);
+        Ok(())
+    }
+
+    /// `gateway` and `routes` of the port whose links begin at `from`. Next hops are looked for
+    /// only if the links are `whole`.
+    fn ways(&mut self, table: &mut Table<'_>, from: usize, whole: bool) {
+        if let Some(value) = table.value("gateway")
+            && let Some(via) = value.accept(value.text().and_then(text::host))
+            && let Some(all) = Prefix::new(Ipv4Addr::UNSPECIFIED, 0)
+            && whole
+        {
+            self.route(&value, from, all, via);
+        }
+        for mut route in table.tables("routes") {
+            let to = route.require("to", |v| text::prefix(v.text()?));
+            let via = route.require("via", |v| text::host(v.text()?));
+            let hop = route.value("via");
+            route.finish();
+            if let (Some(to), Some(via), Some(hop)) = (to, via, hop)
+                && whole
+            {
+                self.route(&hop, from, to, via);
+            }
+        }
+    }
+
+    fn route(&mut self, value: &Value<'_>, from: usize, to: Prefix, via: Ipv4Addr) {
+        let links = self.links.iter().enumerate().skip(from);
+        let mut on = links.filter(|(_, link)| link.is_attached(via));
+        let Some((link, Link { space, .. })) = on.next() else {
+            value.findings().fault(&value.spot, Reason::NotOnLink(via));
+            return;
+        };
+        if self.links.iter().any(|l| l.space == *space && l.has(via)) {
+            value.findings().fault(&value.spot, Reason::Own(via));
+        }
+        let key = (space.0, to.first(), to.len());
+        unique(value, Ok(key), &mut self.destinations, "destination");
+        self.routes.push(Route { to, via, link });
+    }
+}
+
+/// The value, unless it stands in `seen`.
+pub(super) fn unique<K: Ord + Clone>(
+    value: &Value<'_>,
+    key: Result<K, Reason>,
+    seen: &mut BTreeMap<K, usize>,
+    what: &'static str,
+) -> Option<K> {
+    let key = value.accept(key)?;
+    if let Some(at) = seen.get(&key) {
+        let line = value.findings().line(*at);
+        value
+            .findings()
+            .fault(&value.spot, Reason::Doubled { what, line });
+        return None;
+    }
+    seen.insert(key.clone(), value.spot.at);
+    Some(key)
+}
+
+fn device(value: &Value<'_>) -> Result<Device, Reason> {
+    let text = value.name()?;
+    let wrong = "a PCI address such as 0000:01:00.0 or a DPDK device such as \
+                 net_af_packet0,iface=eth1";
+    if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err(Reason::Malformed(wrong));
+    }
+    let name = text.split(',').next().unwrap_or_default();
+    if is_pci(name) {
+        return Ok(Device::Pci(text.into()));
+    }
+    let is_driver = name.starts_with("net_") || name.starts_with("virtio_user");
+    is_driver
+        .then(|| Device::Virtual(text.into()))
+        .ok_or(Reason::Malformed(wrong))
+}
+
+/// Domain, bus, device and function; the domain may be left out.
+fn is_pci(name: &str) -> bool {
+    let hex =
+        |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let Some((rest, function)) = name.rsplit_once('.') else {
+        return false;
+    };
+    let parts: Vec<_> = rest.split(':').collect();
+    let numbers = match parts.as_slice() {
+        [domain, bus, device] => hex(domain, 4) && hex(bus, 2) && hex(device, 2),
+        [bus, device] => hex(bus, 2) && hex(device, 2),
+        _ => false,
+    };
+    numbers && matches!(function.as_bytes(), [b'0'..=b'7'])
+}
+
+/// One VLAN, or outer and inner.
+fn tags_of(value: &Value<'_>) -> Option<(u16, u16)> {
+    let vid = |v: &Value<'_>| v.number(1..=4094);
+    if !value.is_array() {
+        return value.accept(vid(value)).map(|vid| (vid, 0));
+    }
+    let tags: Vec<(Spot, u16)> = value.all(vid)?;
+    match tags.as_slice() {
+        [(_, vid)] => Some((*vid, 0)),
+        [(_, outer), (_, inner)] => Some((*outer, *inner)),
+        _ => value.accept(Err(Reason::Malformed(
+            "one VLAN or two, the outer one first",
+        ))),
+    }
+}
