@@ -1,0 +1,188 @@
+//! What an operator is told: stable ids for log lines and alarms.
+//!
+//! Each line of the log carries one of these as `event=…`; the text beside it may change, the id
+//! does not. `docs/events.md` lists them with what to do, and a test compares the two.
+
+use std::fmt;
+
+/// Something an operator may want to know or must act upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The server starts; the line names version and configuration file. Nothing to do.
+    ServerStarting,
+    /// Bindings are read, ports are up, clients are served. Nothing to do.
+    ServerReady,
+    /// The server was asked to stop; parked replies are sent before it ends. Nothing to do.
+    ServerStopping,
+    /// The server has ended in order. Nothing to do.
+    ServerStopped,
+    /// The server ends because of an error, which the line names. Remove the cause, start again.
+    ServerFailed,
+    /// The file has a fault, at the place named; nothing was started. Correct the file;
+    /// `lessor check` reports all faults at once.
+    ConfigInvalid,
+    /// The file is taken; the line names something legal that is rarely meant. Look at the place.
+    ConfigWarning,
+    /// Huge pages do not suffice, ordinary pages are used: the server is slower. Reserve more,
+    /// `sysctl vm.nr_hugepages=…`, and restart.
+    MemoryOrdinaryPages,
+    /// The store is open; the line says how many bindings it has. Nothing to do.
+    StoreOpened,
+    /// The last batch was cut off by a crash or power loss and is dropped. No client had been
+    /// acknowledged from it. Nothing to do.
+    StoreTornTail,
+    /// The store's engine is "none": bindings end with the process. Use `engine = "log"` for
+    /// anything but measurements.
+    StoreNotDurable,
+    /// The store cannot write, for the reason named: no client is acknowledged until it can. Make
+    /// room on the disk or replace it; service resumes by itself.
+    StoreFailed,
+    /// The store writes again after a failure. Nothing to do.
+    StoreRecovered,
+    /// The store is slower than the clients: requests are shed. Look at the disk's latency.
+    StoreSlow,
+    /// The clock is ahead of the newest record by more than the longest lease: nobody expires
+    /// until that is explained. Correct the clock.
+    ClockAhead,
+    /// A port is up. Nothing to do.
+    PortUp,
+    /// A port has no carrier. Look at cable and peer; service resumes by itself.
+    PortDown,
+    /// Another host claims one of the appliance's own addresses by ARP. Find it by the hardware
+    /// address named and change one of the two.
+    AddressConflict,
+    /// A client found its address in use and declined it; the address is set aside for the
+    /// probation time. Look for a host with a fixed address in the pool, and exclude it.
+    LeaseDeclined,
+    /// A client has declined as many addresses as it may: its further ones stay in use. Look at
+    /// that client.
+    LeaseDeclinesExceeded,
+    /// A client came back by another relay or circuit; its binding moved along. Nothing to do, or
+    /// look for a copied hardware address if it repeats.
+    LeaseMoved,
+    /// A reserved address is in use by another client. Wait for that lease to end, or release it.
+    ReservationConflict,
+    /// A network has no address left for a new client. Enlarge its pools or shorten its leases.
+    PoolExhausted,
+    /// The tables have no room for another binding. Raise `server.bindings` and restart.
+    BindingsExhausted,
+    /// The control socket cannot be served: `lessor stats` and its like do not work, clients are
+    /// served all the same. Look at the reason named.
+    ControlFailed,
+}
+
+impl Event {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 25] = [
+        Self::ServerStarting,
+        Self::ServerReady,
+        Self::ServerStopping,
+        Self::ServerStopped,
+        Self::ServerFailed,
+        Self::ConfigInvalid,
+        Self::ConfigWarning,
+        Self::MemoryOrdinaryPages,
+        Self::StoreOpened,
+        Self::StoreTornTail,
+        Self::StoreNotDurable,
+        Self::StoreFailed,
+        Self::StoreRecovered,
+        Self::StoreSlow,
+        Self::ClockAhead,
+        Self::PortUp,
+        Self::PortDown,
+        Self::AddressConflict,
+        Self::LeaseDeclined,
+        Self::LeaseDeclinesExceeded,
+        Self::LeaseMoved,
+        Self::ReservationConflict,
+        Self::PoolExhausted,
+        Self::BindingsExhausted,
+        Self::ControlFailed,
+    ];
+
+    /// The id.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ServerStarting => "server.starting",
+            Self::ServerReady => "server.ready",
+            Self::ServerStopping => "server.stopping",
+            Self::ServerStopped => "server.stopped",
+            Self::ServerFailed => "server.failed",
+            Self::ConfigInvalid => "config.invalid",
+            Self::ConfigWarning => "config.warning",
+            Self::MemoryOrdinaryPages => "memory.ordinary_pages",
+            Self::StoreOpened => "store.opened",
+            Self::StoreTornTail => "store.torn_tail",
+            Self::StoreNotDurable => "store.not_durable",
+            Self::StoreFailed => "store.failed",
+            Self::StoreRecovered => "store.recovered",
+            Self::StoreSlow => "store.slow",
+            Self::ClockAhead => "clock.ahead",
+            Self::PortUp => "port.up",
+            Self::PortDown => "port.down",
+            Self::AddressConflict => "address.conflict",
+            Self::LeaseDeclined => "lease.declined",
+            Self::LeaseDeclinesExceeded => "lease.declines_exceeded",
+            Self::LeaseMoved => "lease.moved",
+            Self::ReservationConflict => "reservation.conflict",
+            Self::PoolExhausted => "pool.exhausted",
+            Self::BindingsExhausted => "bindings.exhausted",
+            Self::ControlFailed => "control.failed",
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = include_str!("event.rs");
+    const DOCUMENT: &str = include_str!("../../../docs/events.md");
+
+    /// The doc comment of each variant as one line, in the order of the source.
+    fn paragraphs() -> Vec<String> {
+        let body = SOURCE.split("pub enum Event {").nth(1).unwrap();
+        let body = body.split("\n}").next().unwrap();
+        let mut paragraphs = vec![String::new()];
+        for line in body.lines().map(str::trim) {
+            if let Some(text) = line.strip_prefix("/// ") {
+                let paragraph = paragraphs.last_mut().unwrap();
+                *paragraph = format!("{paragraph} {text}").trim().to_owned();
+            } else if line.ends_with(',') {
+                paragraphs.push(String::new());
+            }
+        }
+        paragraphs.pop();
+        paragraphs
+    }
+
+    #[test]
+    fn the_document_says_of_each_event_what_the_code_says() {
+        let rows: Vec<_> = DOCUMENT
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        let expected = Event::ALL.iter().zip(paragraphs());
+        let expected: Vec<_> = expected
+            .map(|(e, text)| format!("| `{e}` | {text} |"))
+            .collect();
+        assert_eq!(rows, expected);
+        assert_eq!(paragraphs().len(), Event::ALL.len());
+    }
+
+    #[test]
+    fn ids_are_unique() {
+        let mut ids = Event::ALL.map(Event::as_str).to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), Event::ALL.len());
+    }
+}
