@@ -1,0 +1,65 @@
+//! Questions to the running server, by a UNIX socket.
+//!
+//! ```text
+//!   lessor stats ──► client ──► socket ──► server (threads of their own) ──► ControlPlane
+//! ```
+//!
+//! A request is one line of JSON, `{"ask": "stats"}`; the answer is one, `{"ok": …}` or
+//! `{"error": "…"}`. A connection may ask again. Nothing here runs on a worker; what a worker
+//! must be asked goes through the [`ControlPlane`].
+
+mod client;
+mod lease;
+mod server;
+mod stats;
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+pub use client::{AskError, ask};
+pub(crate) use lease::utc;
+pub use lease::{Lease, State};
+pub use server::{BindError, Server};
+pub use stats::{PoolStats, Stats};
+
+/// Most octets of a request with its newline.
+pub const MAX_REQUEST: usize = 4096;
+
+/// What the appliance answers for; called by threads of the control side.
+pub trait ControlPlane: Send + Sync {
+    /// All counters as they are now.
+    fn stats(&self) -> Stats;
+
+    /// Who has `addr` in `space`; `None` if it is free or unknown.
+    fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease>;
+}
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Request {
+    /// For [`Stats`].
+    Stats,
+    /// For the [`Lease`] of an address, or null.
+    Lease {
+        /// The address.
+        address: Ipv4Addr,
+        /// Its space.
+        #[serde(default)]
+        space: u16,
+    },
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer<T> {
+    /// What was asked for.
+    Ok(T),
+    /// Why there is no answer.
+    Error(String),
+}
+
+#[cfg(test)]
+mod tests;

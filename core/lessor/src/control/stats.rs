@@ -1,0 +1,109 @@
+//! Counters as they are presented.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+/// All counters of the server at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Version of the server.
+    pub version: String,
+    /// Seconds since it was ready.
+    pub uptime: u64,
+    /// Its workers.
+    pub workers: u16,
+    /// Counters by group (`received`, `sent`, `dropped`, `store`, …) and name.
+    pub counters: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The pools in file order.
+    pub pools: Vec<PoolStats>,
+}
+
+/// The addresses of a pool by their state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolStats {
+    /// Its network.
+    pub network: String,
+    /// First address.
+    pub first: Ipv4Addr,
+    /// Last address.
+    pub last: Ipv4Addr,
+    /// Never used, or forgotten.
+    pub free: u64,
+    /// Offered.
+    pub held: u64,
+    /// Leased.
+    pub bound: u64,
+    /// Free, and kept in mind for the last client.
+    pub remembered: u64,
+    /// Declined or found in use.
+    pub set_aside: u64,
+    /// Neither: excluded or reserved.
+    pub excluded: u64,
+}
+
+impl Stats {
+    /// Adds `value` to a counter, which may be the sum over several workers.
+    pub fn add(&mut self, group: &str, name: &str, value: u64) {
+        let group = self.counters.entry(group.into()).or_default();
+        let counter = group.entry(name.into()).or_default();
+        *counter = counter.saturating_add(value);
+    }
+
+    /// The value of a counter, 0 if there is none of that name.
+    #[must_use]
+    pub fn counter(&self, group: &str, name: &str) -> u64 {
+        self.counters
+            .get(group)
+            .and_then(|group| group.get(name))
+            .copied()
+            .unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            version,
+            uptime,
+            workers,
+            ..
+        } = self;
+        writeln!(f, "lessor {version}, up {uptime} s, workers: {workers}")?;
+        for (group, counters) in &self.counters {
+            writeln!(f, "\n{group}")?;
+            for (name, value) in counters {
+                writeln!(f, "  {name:<32} {value:>20}")?;
+            }
+        }
+        if self.pools.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\n{:<16} {:<33} {:>9} {:>9} {:>9} {:>10} {:>9} {:>9}",
+            "network", "pool", "free", "held", "bound", "remembered", "set aside", "excluded"
+        )?;
+        for pool in &self.pools {
+            let range = format!("{}-{}", pool.first, pool.last);
+            let PoolStats {
+                network,
+                free,
+                held,
+                bound,
+                remembered,
+                set_aside,
+                excluded,
+                ..
+            } = pool;
+            writeln!(
+                f,
+                "{network:<16} {range:<33} {free:>9} {held:>9} {bound:>9} {remembered:>10} \
+                 {set_aside:>9} {excluded:>9}"
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+use super::lease::tests::RECORD;
+use super::*;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A plane that knows one counter and one lease.
+struct Plane;
+
+impl ControlPlane for Plane {
+    fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            version: "7".into(),
+            workers: 2,
+            ..Stats::default()
+        };
+        stats.add("received", "discover", 3);
+        stats.add("received", "discover", 4);
+        stats
+    }
+
+    fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease> {
+        Lease::new(&RECORD, 0).filter(|lease| lease.space == space && lease.address == addr)
+    }
+}
+
+fn start(path: &Path) -> Server {
+    Server::start(path, Arc::new(Plane)).unwrap()
+}
+
+fn raw(path: &Path, request: &[u8]) -> String {
+    let mut connection = UnixStream::connect(path).unwrap();
+    connection.write_all(request).unwrap();
+    let mut line = String::new();
+    BufReader::new(connection).read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn questions_are_answered() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run/control.sock");
+    let _server = start(&path);
+    let stats: Stats = ask(&path, &Request::Stats).unwrap();
+    assert_eq!(stats, Plane.stats());
+    assert_eq!(stats.counter("received", "discover"), 7);
+    let lease =
+        |address| ask::<Option<Lease>>(&path, &Request::Lease { address, space: 0 }).unwrap();
+    assert_eq!(lease(RECORD.addr), Lease::new(&RECORD, 0));
+    assert_eq!(lease(Ipv4Addr::LOCALHOST), None);
+}
+
+#[test]
+fn one_connection_may_ask_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _server = start(&path);
+    let connection = UnixStream::connect(&path).unwrap();
+    let mut answers = BufReader::new(&connection).lines();
+    for _ in 0..3 {
+        (&connection).write_all(b"{\"ask\":\"stats\"}\n").unwrap();
+        assert!(
+            answers
+                .next()
+                .unwrap()
+                .unwrap()
+                .starts_with("{\"ok\":{\"version\":\"7\"")
+        );
+    }
+}
+
+#[test]
+fn rubbish_gets_an_error_and_ends_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _server = start(&path);
+    let long = vec![b'['; MAX_REQUEST];
+    let requests: [&[u8]; 6] = [
+        b"\n",
+        b"stats\n",
+        b"{\"ask\":\"stop\"}\n",
+        b"{\"ask\":\"lease\",\"address\":\"10.0.0\"}\n",
+        b"\xff\xfe\n",
+        &long,
+    ];
+    for request in requests {
+        assert!(
+            raw(&path, request).starts_with("{\"error\":"),
+            "{request:?}"
+        );
+    }
+    assert!(ask::<Stats>(&path, &Request::Stats).is_ok());
+}
+
+#[test]
+fn a_socket_that_a_dead_server_left_is_replaced_and_a_live_one_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let server = start(&path);
+    let second = Server::start(&path, Arc::new(Plane));
+    assert!(matches!(second, Err(BindError::Running(_))));
+    assert!(ask::<Stats>(&path, &Request::Stats).is_ok());
+    drop(server);
+    assert!(!path.exists());
+    std::fs::write(&path, "mine").unwrap();
+    assert!(matches!(
+        Server::start(&path, Arc::new(Plane)),
+        Err(BindError::NoSocket(_))
+    ));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn owner_and_group_alone_may_ask() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _server = start(&path);
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+}
+
+#[test]
+fn without_a_server_the_error_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    assert!(matches!(
+        ask::<Stats>(&path, &Request::Stats),
+        Err(AskError::NotRunning(_))
+    ));
+    drop(UnixListener::bind(&path).unwrap());
+    assert!(matches!(
+        ask::<Stats>(&path, &Request::Stats),
+        Err(AskError::NotRunning(_))
+    ));
+}
+
+#[test]
+fn one_connection_too_many_is_closed_and_room_comes_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _server = start(&path);
+    // Each has been answered, so each is counted.
+    let connect = || {
+        let connection = UnixStream::connect(&path).unwrap();
+        // The server may have closed it already.
+        drop((&connection).write_all(b"{\"ask\":\"stats\"}\n"));
+        let mut line = String::new();
+        drop(BufReader::new(&connection).read_line(&mut line));
+        (connection, !line.is_empty())
+    };
+    let mut open = Vec::new();
+    loop {
+        let (connection, answered) = connect();
+        if !answered {
+            break;
+        }
+        open.push(connection);
+        assert!(open.len() <= 64, "there is no limit");
+    }
+    assert!(open.len() >= 8);
+    drop(open);
+    while ask::<Stats>(&path, &Request::Stats).is_err() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_table_names_groups_counters_and_pools() {
+    let mut stats = Plane.stats();
+    let (first, last) = (Ipv4Addr::new(10, 77, 0, 10), Ipv4Addr::new(10, 77, 0, 20));
+    let (free, held, bound, remembered, set_aside, excluded) = (1, 2, 3, 4, 0, 1);
+    let network = "home".into();
+    stats.pools.push(PoolStats {
+        network,
+        first,
+        last,
+        free,
+        held,
+        bound,
+        remembered,
+        set_aside,
+        excluded,
+    });
+    let shown = stats.to_string();
+    for part in [
+        "\nreceived\n  discover",
+        "home             10.77.0.10-10.77.0.20",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+}
