@@ -1,3 +1,6 @@
 //! The `lessor` command.
 #![forbid(unsafe_code)]
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    lessor::cli::main(std::env::args_os())
+}
