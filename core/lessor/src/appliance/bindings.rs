@@ -1,0 +1,171 @@
+//! From the store to the shards: what a start reads before any worker runs.
+
+use dhcp_proto::address::{Directory, Space, Worker};
+use dhcp_proto::binding::{Bindings, Bucket, Page, Sizes, Slot, Storage};
+use dhcp_proto::config::{Config, Spec};
+use dhcp_proto::identity::{HashKey, shard_of};
+use dhcp_proto::record::Record;
+use dhcp_proto::shard::{Restored, Shard};
+use hugemem::{MapError, Pages, Region};
+use tracing::{info, warn};
+
+use super::StartError;
+use crate::config::Server;
+use crate::dataplane::clock::Clock;
+use crate::event::Event;
+use crate::exit::Exit;
+use crate::store::Recovered;
+
+/// A shard may get more clients than its share; the hash evens out all but this much.
+const SLACK: usize = 8;
+
+/// What a restart did with the records of the store.
+#[derive(Debug, Default)]
+struct Tally {
+    taken: u64,
+    outside: u64,
+    full: u64,
+}
+
+/// The configuration with a word for every address that it or the store names.
+pub(super) fn configure(spec: Spec, recovered: Option<&Recovered>) -> Config {
+    let mut directory = Directory::builder(None);
+    for network in &spec.networks {
+        for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
+            directory.name_range(network.space, pool.first, pool.last);
+        }
+        for reservation in &network.reservations {
+            directory.name(network.space, reservation.addr);
+        }
+    }
+    // Words come in blocks of 256, and to name one address makes its block.
+    for (space, first) in recovered.into_iter().flat_map(Recovered::blocks) {
+        directory.name(Space(space), first);
+    }
+    Config::new(spec, directory.build())
+}
+
+/// Empty shards.
+pub(super) fn shards(
+    server: &Server,
+    config: &Config,
+    key: HashKey,
+    clock: &Clock,
+) -> Result<Vec<Shard>, StartError> {
+    let workers = server.workers.max(1);
+    let mut shards = Vec::new();
+    for me in (0..=u8::MAX).take(usize::from(workers)) {
+        let bindings = Bindings::new(storage(server, usize::from(workers))?);
+        let shard = Shard::new((Worker(me), workers), key, bindings, config);
+        let mut shard = shard.ok_or_else(|| {
+            StartError::new(Exit::Config, "too many networks: a table has 2^31 lists")
+        })?;
+        shard.set_wall(clock.wall());
+        shards.push(shard);
+    }
+    Ok(shards)
+}
+
+/// Puts what the store knows into the shards.
+pub(super) fn restore(
+    shards: &mut [Shard],
+    config: &Config,
+    recovered: Recovered,
+    clock: &Clock,
+) -> Result<(), StartError> {
+    let mut tally = Tally::default();
+    let now = clock.now().secs();
+    let read = recovered.for_each_newest(|_, record| {
+        let workers = u16::try_from(shards.len()).unwrap_or(u16::MAX);
+        if let Some(shard) = shards.get_mut(owner(shards, record, workers)) {
+            tally.note(shard.restore(config, record, now));
+        }
+    });
+    read.map_err(|error| {
+        StartError::new((&error).into(), "the store cannot be read").because(error)
+    })?;
+    if tally.full > 0 {
+        let what = format!(
+            "the store has {} bindings more than the tables have room for; raise server.bindings \
+             above {} (or agent_info_octets, if they have long option 82)",
+            tally.full,
+            tally.full + tally.taken
+        );
+        return Err(StartError::new(Exit::Config, what));
+    }
+    info!(event = %Event::StoreOpened, bindings = tally.taken, "bindings are read");
+    if tally.outside > 0 {
+        warn!(
+            event = %Event::ConfigWarning,
+            "{} bindings are of addresses in no configured network; they stay in the store",
+            tally.outside
+        );
+    }
+    Ok(())
+}
+
+impl Tally {
+    fn note(&mut self, restored: Restored) {
+        match restored {
+            Restored::Taken => self.taken += 1,
+            Restored::Outside => self.outside += 1,
+            Restored::Full => self.full += 1,
+            Restored::Nothing => {}
+        }
+    }
+}
+
+/// The shard that a record belongs to: its client's, or without one that of its address.
+fn owner(shards: &[Shard], record: &Record<'_>, workers: u16) -> usize {
+    if record.identity.is_empty() {
+        return (record.addr.to_bits() % u32::from(workers.max(1))) as usize;
+    }
+    let hash = shards
+        .first()
+        .map_or(0, |shard| shard.key().hash(record.identity));
+    usize::from(shard_of(hash, workers))
+}
+
+/// Memory for the table of one of `workers` workers.
+fn storage(server: &Server, workers: usize) -> Result<Storage, StartError> {
+    let all = usize::try_from(server.bindings).unwrap_or(usize::MAX);
+    let share = all.div_ceil(workers);
+    let bindings = if workers == 1 {
+        share
+    } else {
+        share + share / SLACK + 64
+    };
+    let arena = bindings.saturating_mul(usize::from(server.agent_info_octets));
+    let sizes = Sizes::for_capacity(bindings, arena);
+    let failed = |error: MapError| {
+        let what = format!(
+            "no memory for {bindings} bindings ({} MiB)",
+            sizes.octets() >> 20
+        );
+        StartError::new(Exit::OsError, what).because(error)
+    };
+    let buckets = hugemem::slice_with(sizes.buckets, |_| Bucket::EMPTY).map_err(failed)?;
+    let slots = hugemem::slice_with(sizes.slots, |_| Slot::EMPTY).map_err(failed)?;
+    let pages = hugemem::slice_with(sizes.pages, |_| Page::EMPTY).map_err(failed)?;
+    let ordinary = [
+        is_ordinary(&buckets),
+        is_ordinary(&slots),
+        is_ordinary(&pages),
+    ];
+    if ordinary.contains(&true) {
+        warn!(
+            event = %Event::MemoryOrdinaryPages,
+            mebibytes = sizes.octets() >> 20,
+            "the bindings are on ordinary pages: too few huge pages are free"
+        );
+    }
+    Ok(Storage {
+        buckets: buckets.slice,
+        slots: slots.slice,
+        pages: pages.slice,
+    })
+}
+
+fn is_ordinary<T>(region: &Region<T>) -> bool {
+    region.pages != Pages::Huge
+}

@@ -1,0 +1,197 @@
+//! DPDK and its ports, as the configuration wants them.
+
+use dpdk::{
+    Eal, EalConfig, EalError, LogLevel, Mempool, MempoolConfig, Offloads, Port, PortConfig,
+};
+use dpdk::{RxQueue, TxQueue};
+use tracing::{info, warn};
+
+use super::StartError;
+use crate::config::{self, Settings};
+use crate::dataplane::port::RxChecksum;
+use crate::dataplane::port_dpdk::DpdkPort;
+use crate::dataplane::ports::BURST;
+use crate::event::Event;
+use crate::exit::Exit;
+
+/// Buffers that each lcore keeps for itself.
+const CACHE: u32 = 256;
+/// Packets that may wait for a next hop, and in bursts, beside the parked ones.
+const IN_HAND: u32 = 1024;
+/// Octets of the largest frame that a buffer holds.
+const DATA_ROOM: u16 = 2048;
+/// What a buffer takes beside its data room: headroom and DPDK's own header.
+const MBUF_OVERHEAD: u64 = 128 + 128 + 64;
+/// What DPDK takes for itself: rings, port tables, logs.
+const EAL_OVERHEAD: u64 = 48 << 20;
+
+/// The ports that are up.
+#[derive(Debug)]
+pub(super) struct Devices {
+    /// The environment.
+    pub(super) eal: &'static Eal,
+    /// One for each port of the configuration.
+    pub(super) ports: Vec<Port>,
+    /// For each worker its queues, in the order of the ports.
+    pub(super) queues: Vec<Vec<DpdkPort>>,
+}
+
+/// Starts DPDK and opens every port.
+pub(super) fn open(settings: &Settings) -> Result<Devices, StartError> {
+    let mbufs = mbufs(settings);
+    let eal = start(settings, mbufs)?;
+    let pool = MempoolConfig {
+        name: "lessor".to_owned(),
+        mbufs,
+        cache: CACHE.min(mbufs / 2),
+        data_room: DATA_ROOM,
+    };
+    let pool = Mempool::create(eal, pool).map_err(|error| {
+        let what = "no packet buffers: raise eal.memory or lower server.mbufs and max_parked";
+        StartError::new(Exit::OsError, what).because(error)
+    })?;
+    let workers = settings.server.workers.max(1);
+    let mut queues: Vec<Vec<DpdkPort>> = (0..workers).map(|_| Vec::new()).collect();
+    let mut ports = Vec::new();
+    for wanted in &settings.ports {
+        let started = Port::open(
+            eal,
+            wanted.device.as_str(),
+            pool,
+            &port_config(wanted, workers),
+        );
+        let started = started.map_err(|error| {
+            let what = format!(
+                "port {:?} ({}) cannot be used",
+                wanted.name,
+                wanted.device.as_str()
+            );
+            StartError::new(Exit::Unavailable, what).because(error)
+        })?;
+        report(wanted, &started.port);
+        let checksum = match wanted.rx_checksum {
+            config::RxChecksum::Verify => RxChecksum::Verify,
+            config::RxChecksum::Ignore => RxChecksum::Ignore,
+        };
+        let pairs = started.rx.into_iter().zip(started.tx);
+        for (worker, pair) in queues.iter_mut().zip(pairs) {
+            worker.push(queue(&started.port, pair, pool, checksum));
+        }
+        ports.push(started.port);
+    }
+    Ok(Devices { eal, ports, queues })
+}
+
+fn queue(
+    port: &Port,
+    (rx, tx): (RxQueue, TxQueue),
+    pool: &'static Mempool,
+    checksum: RxChecksum,
+) -> DpdkPort {
+    DpdkPort::new(port, (rx, tx), pool, checksum)
+}
+
+fn port_config(port: &config::Port, workers: u16) -> PortConfig {
+    PortConfig {
+        rx_queues: workers,
+        tx_queues: workers,
+        rx_descriptors: port.rx_descriptors,
+        tx_descriptors: port.tx_descriptors,
+        mtu: Some(port.mtu),
+        promiscuous: false,
+        rss: workers > 1,
+        offloads: Offloads::CHECKSUMS,
+    }
+}
+
+fn report(wanted: &config::Port, port: &Port) {
+    let up = port.link().is_ok_and(|link| link.up);
+    let mac = port.mac().map(|octet| format!("{octet:02x}")).join(":");
+    let (name, device) = (wanted.name.as_str(), wanted.device.as_str());
+    if up {
+        info!(event = %Event::PortUp, port = name, device, %mac, "port is up");
+    } else {
+        warn!(event = %Event::PortDown, port = name, device, %mac, "port has no carrier");
+    }
+}
+
+/// Packet buffers: as configured, or descriptors + caches + bursts + what may be parked, so that
+/// receiving never starves.
+fn mbufs(settings: &Settings) -> u32 {
+    if let Some(mbufs) = settings.server.mbufs {
+        return mbufs;
+    }
+    let workers = u32::from(settings.server.workers.max(1));
+    let burst = u32::try_from(BURST).unwrap_or(0);
+    let of_port = |port: &config::Port| {
+        u32::from(port.rx_descriptors) + u32::from(port.tx_descriptors) + 2 * burst
+    };
+    let ports: u32 = settings.ports.iter().map(of_port).sum();
+    let worker = ports
+        .saturating_add(CACHE * 3 / 2)
+        .saturating_add(IN_HAND)
+        .saturating_add(settings.server.max_parked);
+    workers.saturating_mul(worker)
+}
+
+fn start(settings: &Settings, mbufs: u32) -> Result<&'static Eal, StartError> {
+    let eal = &settings.eal;
+    let octets = u64::from(mbufs) * (u64::from(DATA_ROOM) + MBUF_OVERHEAD) + EAL_OVERHEAD;
+    // Under no_huge DPDK takes 64 MB unless it is told more.
+    let memory = eal.memory.or_else(|| eal.no_huge.then_some(octets));
+    let memory = memory.map(|octets| u32::try_from(octets.div_ceil(1 << 20)).unwrap_or(u32::MAX));
+    let pci = settings.ports.iter().filter_map(|port| match &port.device {
+        config::Device::Pci(address) => Some(address.clone()),
+        config::Device::Virtual(_) => None,
+    });
+    let config = EalConfig {
+        file_prefix: eal.file_prefix.clone(),
+        in_memory: eal.in_memory,
+        no_huge: eal.no_huge,
+        memory_mib: memory,
+        pci: pci.collect(),
+        log_level: level(eal.log_level),
+        log: Some(log),
+        ..EalConfig::default()
+    };
+    Eal::start(&config).map_err(|error| {
+        let exit = exit(&error);
+        let what = format!(
+            "DPDK does not start ({mbufs} packet buffers want {} MiB)",
+            octets.div_ceil(1 << 20)
+        );
+        StartError::new(exit, what).because(error)
+    })
+}
+
+fn exit(error: &EalError) -> Exit {
+    match error {
+        EalError::Permission { .. } => Exit::NoPermission,
+        EalError::BadArgument { .. } => Exit::Config,
+        EalError::NoHugePages { .. } => Exit::OsError,
+        EalError::AlreadyStarted | EalError::Thread(_) | EalError::Init { .. } => Exit::Unavailable,
+    }
+}
+
+fn level(name: &str) -> LogLevel {
+    match name {
+        "emergency" => LogLevel::Emergency,
+        "alert" => LogLevel::Alert,
+        "critical" => LogLevel::Critical,
+        "error" => LogLevel::Error,
+        "warning" => LogLevel::Warning,
+        "info" => LogLevel::Info,
+        "debug" => LogLevel::Debug,
+        _ => LogLevel::Notice,
+    }
+}
+
+fn log(level: LogLevel, line: &str) {
+    if level <= LogLevel::Error {
+        tracing::error!(target: "dpdk", "{line}");
+    } else if level <= LogLevel::Warning {
+        tracing::warn!(target: "dpdk", "{line}");
+    } else {
+        tracing::info!(target: "dpdk", "{line}");
+    }
+}

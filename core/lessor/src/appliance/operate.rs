@@ -1,0 +1,350 @@
+//! The life of the appliance: everything is opened in order, runs, and is closed in order.
+//!
+//! ```text
+//!   store ─► configuration, shards ─► DPDK, ports ─► committer ─► workers ─► control ─► ready
+//!   SIGTERM ─► workers send what is parked ─► committer writes the last batch ─► ports close
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use dhcp_proto::identity::HashKey;
+use dhcp_proto::server::{Notice, NoticeKind};
+use dhcp_proto::shard::Shard;
+use rtrb::{Consumer, RingBuffer};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tracing::{error, info, warn};
+
+use super::bindings;
+use super::devices::{self, Devices};
+use super::plane::Plane;
+use super::{StartError, place};
+use crate::config::{Engine, OnStoreFailure, Settings};
+use crate::control;
+use crate::dataplane::clock::Clock;
+use crate::dataplane::counters::Counters;
+use crate::dataplane::desk::{Inquiry, desk};
+use crate::dataplane::exchange::Snapshot;
+use crate::dataplane::gauges::Gauges;
+use crate::dataplane::host::Host;
+use crate::dataplane::neighbors::Neighbors;
+use crate::dataplane::parked::ParkedReplies;
+use crate::dataplane::port_dpdk::DpdkPort;
+use crate::dataplane::ports::Ports;
+use crate::dataplane::routes::{Routes, StaticRoute};
+use crate::dataplane::worker::{Parts, Worker};
+use crate::event::Event;
+use crate::exit::Exit;
+use crate::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
+use crate::store::{CommitOptions, Committer, Log, LogOptions, NullStore, Recovered};
+
+/// How often the control side looks after things.
+const LOOK: Duration = Duration::from_millis(50);
+/// Notices that may wait to be logged.
+const NOTICES: usize = 1024;
+/// Next hops that are remembered: gateways, relays, servers.
+const NEIGHBORS: usize = 4096;
+
+type DpdkWorker = Worker<DpdkPort, JournalRing>;
+
+/// The log and what it had; none with `engine = "none"`.
+type Opened = Option<(Log, Recovered)>;
+
+/// What control has of one worker.
+struct Handle {
+    thread: JoinHandle<()>,
+    notices: Consumer<Notice>,
+}
+
+/// Runs the appliance until it is asked to stop.
+pub(super) fn run(settings: Settings) -> Result<(), StartError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
+            StartError::new(Exit::OsError, "signals cannot be caught").because(error)
+        })?;
+    }
+    let opened = open_store(&settings)?;
+    let recovered = opened.as_ref().map(|(_, recovered)| recovered);
+    let clock = Clock::start(recovered.map_or(0, |r| r.summary().newest_time));
+    let mut settings = settings;
+    let spec = std::mem::take(&mut settings.spec);
+    let routes = routes(&settings, &spec.links);
+    let config = bindings::configure(spec, recovered);
+    let mut shards = bindings::shards(&settings.server, &config, key()?, &clock)?;
+    let engine = match opened {
+        Some((log, recovered)) => {
+            bindings::restore(&mut shards, &config, recovered, &clock)?;
+            Some(log)
+        }
+        None => None,
+    };
+    let devices = devices::open(&settings)?;
+    let snapshot = Arc::new(Snapshot { config, routes });
+    let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
+    let committer = commit(engine, drains, &settings)?;
+    let assembly = Assembly {
+        settings,
+        clock,
+        snapshot,
+        stop,
+        committer: Arc::new(committer),
+    };
+    assembly.serve(devices, shards, rings)
+}
+
+/// The secret of the hash, new at each start.
+fn key() -> Result<HashKey, StartError> {
+    let mut key = [0; 16];
+    let filled = rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty());
+    match filled {
+        Ok(16) => Ok(HashKey(key)),
+        Ok(_) | Err(_) => Err(StartError::new(
+            Exit::OsError,
+            "the system has no random octets",
+        )),
+    }
+}
+
+fn open_store(settings: &Settings) -> Result<Opened, StartError> {
+    match settings.store.engine {
+        Engine::None => Ok(None),
+        Engine::Log => {
+            let opened = Log::open(&settings.store.directory, LogOptions::default());
+            let (recovered, log) = opened.map_err(|error| {
+                StartError::new((&error).into(), "the store cannot be opened").because(error)
+            })?;
+            let summary = recovered.summary();
+            info!(
+                event = %Event::StoreOpened,
+                directory = %settings.store.directory.display(),
+                segments = summary.segments,
+                records = summary.records,
+                addresses = summary.addresses,
+                "store is open"
+            );
+            Ok(Some((log, recovered)))
+        }
+    }
+}
+
+fn commit(
+    engine: Option<Log>,
+    drains: Vec<Drain>,
+    settings: &Settings,
+) -> Result<Committer, StartError> {
+    let options = CommitOptions {
+        patience: settings.store.ack_timeout,
+        ..CommitOptions::default()
+    };
+    let started = match engine {
+        Some(log) => Committer::start(log, drains, options),
+        None => Committer::start(NullStore::new(), drains, options),
+    };
+    started
+        .map_err(|error| StartError::new(Exit::OsError, "no thread for the store").because(error))
+}
+
+fn routes(settings: &Settings, links: &[dhcp_proto::config::Link]) -> Routes {
+    let statics: Vec<_> = settings
+        .routes
+        .iter()
+        .map(|route| StaticRoute {
+            link: dhcp_proto::config::LinkIndex(u32::try_from(route.link).unwrap_or(u32::MAX)),
+            to: route.to,
+            via: route.via,
+        })
+        .collect();
+    Routes::new(links, &statics)
+}
+
+/// What is there before the first worker runs.
+struct Assembly {
+    settings: Settings,
+    clock: Clock,
+    snapshot: Arc<Snapshot>,
+    stop: Arc<AtomicBool>,
+    committer: Arc<Committer>,
+}
+
+impl Assembly {
+    fn serve(
+        self,
+        devices: Devices,
+        shards: Vec<Shard>,
+        rings: Vec<JournalRing>,
+    ) -> Result<(), StartError> {
+        let Devices { eal, ports, queues } = devices;
+        let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
+        let workers = shards.len();
+        let mut plane = Plane::new(Arc::clone(&self.snapshot), Arc::clone(&self.committer));
+        let mut handles = Vec::new();
+        let parts = shards.into_iter().zip(rings).zip(queues).enumerate();
+        for (index, ((shard, journal), queues)) in parts {
+            let (notify, notices) = RingBuffer::new(NOTICES);
+            let (desk, inquiry): (_, Inquiry) = desk();
+            let counters = Arc::new(Counters::new());
+            let gauges = Arc::new(Gauges::default());
+            plane.add_worker(Arc::clone(&counters), Arc::clone(&gauges), inquiry);
+            let patience = self.settings.store.ack_timeout;
+            let most = self.settings.server.max_parked as usize;
+            let worker = Worker::new(Parts {
+                ports: Ports::new(queues),
+                host: Host::new(Arc::clone(&neighbors), index, workers),
+                shard,
+                journal,
+                parked: ParkedReplies::new(most, patience),
+                snapshot: Arc::clone(&self.snapshot),
+                counters,
+                gauges,
+                notices: notify,
+                desk,
+            });
+            let thread = self.spawn(worker, eal, index, workers)?;
+            handles.push(Handle { thread, notices });
+        }
+        let ended = self.attend(plane, &mut handles);
+        self.stop.store(true, Ordering::Relaxed);
+        for handle in handles {
+            if handle.thread.join().is_err() {
+                error!(event = %Event::ServerFailed, "a worker has panicked");
+            }
+        }
+        self.close(ports, ended)
+    }
+
+    fn spawn(
+        &self,
+        mut worker: DpdkWorker,
+        eal: &'static dpdk::Eal,
+        index: usize,
+        workers: usize,
+    ) -> Result<JoinHandle<()>, StartError> {
+        let core = place::core(self.settings.server.cores.as_deref(), index, workers);
+        let (clock, stop) = (self.clock, Arc::clone(&self.stop));
+        let work = move || {
+            // A worker that cannot be pinned still serves, only less evenly.
+            if let Some(core) = core
+                && let Err(error) = dpdk::affinity::restrict(&[core])
+            {
+                warn!(event = %Event::ServerStarting, core, %error, "worker is not pinned");
+            }
+            match eal.register_thread() {
+                Ok(_lcore) => worker.run(&clock, &stop),
+                Err(error) => {
+                    error!(event = %Event::ServerFailed, %error, "worker has no lcore");
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        let named = thread::Builder::new().name(format!("worker-{index}"));
+        named.spawn(work).map_err(|error| {
+            StartError::new(Exit::OsError, "no thread for a worker").because(error)
+        })
+    }
+
+    /// Serves control and logs what the workers notice, until something asks to stop.
+    fn attend(&self, plane: Plane, handles: &mut [Handle]) -> Result<(), StartError> {
+        let socket = &self.settings.server.control;
+        let plane: Arc<dyn control::ControlPlane> = Arc::new(plane);
+        let _served = control::Server::start(socket, plane).map_err(|error| {
+            StartError::new(Exit::Unavailable, "no control socket").because(error)
+        })?;
+        info!(
+            event = %Event::ServerReady,
+            workers = handles.len(),
+            control = %socket.display(),
+            "serving"
+        );
+        let mut trouble = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            thread::sleep(LOOK);
+            for handle in handles.iter_mut() {
+                while let Ok(notice) = handle.notices.pop() {
+                    tell(&notice);
+                }
+                if handle.thread.is_finished() {
+                    return Err(StartError::new(Exit::Software, "a worker has ended"));
+                }
+            }
+            self.watch_store(&mut trouble)?;
+        }
+        info!(event = %Event::ServerStopping, "asked to stop");
+        Ok(())
+    }
+
+    /// Logs when commits begin to fail and when they work again.
+    fn watch_store(&self, trouble: &mut Option<u64>) -> Result<(), StartError> {
+        let since = self.committer.stats().trouble_since;
+        match (&trouble, since) {
+            (None, Some(_)) => {
+                error!(event = %Event::StoreFailed, "the store cannot write; nobody is acknowledged");
+                if self.settings.store.on_failure == OnStoreFailure::Stop {
+                    return Err(StartError::new(Exit::IoError, "the store has failed"));
+                }
+            }
+            (Some(_), None) => info!(event = %Event::StoreRecovered, "the store writes again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        *trouble = since;
+        Ok(())
+    }
+
+    /// The last batch is written, then the ports are closed.
+    fn close(
+        self,
+        ports: Vec<dpdk::Port>,
+        ended: Result<(), StartError>,
+    ) -> Result<(), StartError> {
+        let committer = Arc::into_inner(self.committer);
+        let unwritten = committer
+            .and_then(Committer::stop)
+            .map_or(0, |stopped| stopped.unwritten);
+        for port in ports {
+            let device = port.device();
+            if let Err(error) = port.close() {
+                warn!(event = %Event::ServerStopping, device, %error, "port was not closed");
+            }
+        }
+        ended?;
+        if unwritten > 0 {
+            let what = format!("{unwritten} records were not written: nobody was told of them");
+            return Err(StartError::new(Exit::IoError, what));
+        }
+        Ok(())
+    }
+}
+
+/// Something that an attacker does not know, for the table of next hops.
+fn seed(shards: &[Shard]) -> u64 {
+    shards
+        .first()
+        .map_or(0, |shard| shard.key().hash(b"neighbors"))
+}
+
+fn tell(notice: &Notice) {
+    let mac = notice.chaddr.map(|octet| format!("{octet:02x}")).join(":");
+    let addr = notice.addr;
+    match notice.kind {
+        NoticeKind::Declined => warn!(
+            event = %Event::LeaseDeclined,
+            %addr,
+            client = %mac,
+            "client found its address in use; it is set aside"
+        ),
+        NoticeKind::TooManyDeclines => warn!(
+            event = %Event::LeaseDeclinesExceeded,
+            %addr,
+            client = %mac,
+            "client declines too many addresses; this one stays in use"
+        ),
+        NoticeKind::Exhausted => warn!(
+            event = %Event::PoolExhausted,
+            network = %addr,
+            client = %mac,
+            "no address is left for a client"
+        ),
+    }
+}

@@ -1,0 +1,181 @@
+//! What control is told: counters of all workers, pools, and who has an address.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use dhcp_proto::address::{AddressState, Space};
+use dhcp_proto::binding::BindingState;
+use dhcp_proto::config::{Network, Pool, Subnet};
+use dhcp_proto::record::{Record, RecordKind};
+use dhcp_proto::shard::BindingView;
+
+use crate::control::{ControlPlane, Lease, PoolStats, State, Stats};
+use crate::dataplane::counters::Counters;
+use crate::dataplane::desk::Inquiry;
+use crate::dataplane::exchange::Snapshot;
+use crate::dataplane::gauges::{Gauges, GaugesView};
+use crate::store::Committer;
+
+/// What the control side knows of the running appliance.
+#[derive(Debug)]
+pub(super) struct Plane {
+    began: Instant,
+    snapshot: Arc<Snapshot>,
+    committer: Arc<Committer>,
+    counters: Vec<Arc<Counters>>,
+    gauges: Vec<Arc<Gauges>>,
+    inquiries: Vec<Mutex<Inquiry>>,
+}
+
+impl Plane {
+    pub(super) fn new(snapshot: Arc<Snapshot>, committer: Arc<Committer>) -> Self {
+        Self {
+            began: Instant::now(),
+            snapshot,
+            committer,
+            counters: Vec::new(),
+            gauges: Vec::new(),
+            inquiries: Vec::new(),
+        }
+    }
+
+    pub(super) fn add_worker(
+        &mut self,
+        counters: Arc<Counters>,
+        gauges: Arc<Gauges>,
+        inquiry: Inquiry,
+    ) {
+        self.counters.push(counters);
+        self.gauges.push(gauges);
+        self.inquiries.push(Mutex::new(inquiry));
+    }
+
+    fn store(&self, stats: &mut Stats) {
+        let store = self.committer.stats();
+        let micros =
+            |latency: std::time::Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        for (name, value) in [
+            ("commits", store.commits),
+            ("records", store.records),
+            ("octets", store.octets),
+            ("troubles", store.troubles),
+            ("trouble_since_ms", store.trouble_since.unwrap_or(0)),
+            ("last_commit_ms", store.last_commit.unwrap_or(0)),
+            ("commit_p50_us", micros(store.latency_p50)),
+            ("commit_p99_us", micros(store.latency_p99)),
+        ] {
+            stats.add("store", name, value);
+        }
+        for ring in self.committer.rings() {
+            stats.add("store", "agent_info_dropped", ring.agent_info_dropped);
+            stats.add("store", "refused", ring.refused);
+        }
+    }
+
+    fn pool(&self, network: &Network, subnet: &Subnet, pool: &Pool) -> PoolStats {
+        let mut counted = PoolStats {
+            network: network.name.clone(),
+            first: pool.first,
+            last: pool.last,
+            free: 0,
+            held: 0,
+            bound: 0,
+            remembered: 0,
+            set_aside: 0,
+            excluded: 0,
+        };
+        for index in 0..pool.len() {
+            let addr = pool.addr(index);
+            if subnet.is_excluded(addr) || network.reserved(addr).is_some() {
+                counted.excluded += 1;
+                continue;
+            }
+            let Some(cell) = self.snapshot.config.cell(network.space, addr) else {
+                continue;
+            };
+            match cell.load().state() {
+                AddressState::Free => counted.free += 1,
+                AddressState::Held => counted.held += 1,
+                AddressState::Bound => counted.bound += 1,
+                AddressState::Remembered => counted.remembered += 1,
+                AddressState::SetAside => counted.set_aside += 1,
+            }
+        }
+        counted
+    }
+
+    /// Asks the worker that the address's word names.
+    fn ask(&self, space: Space, addr: Ipv4Addr) -> Option<BindingView> {
+        let owner = self.snapshot.config.cell(space, addr)?.load().owner();
+        let inquiry = self.inquiries.get(usize::from(owner.0))?;
+        let mut inquiry = inquiry.lock().unwrap_or_else(PoisonError::into_inner);
+        inquiry.ask(space, addr).ok().flatten()
+    }
+}
+
+impl ControlPlane for Plane {
+    fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime: self.began.elapsed().as_secs(),
+            workers: u16::try_from(self.counters.len()).unwrap_or(u16::MAX),
+            ..Stats::default()
+        };
+        for counters in &self.counters {
+            for row in counters.snapshot().rows() {
+                stats.add(row.group.name(), row.name, row.count);
+            }
+        }
+        let gauges = self.gauges.iter().map(|gauges| gauges.view());
+        let gauges = gauges.fold(GaugesView::default(), GaugesView::plus);
+        for (name, value) in gauges.rows() {
+            stats.add("bindings", name, value);
+        }
+        self.store(&mut stats);
+        for network in self.snapshot.config.networks() {
+            for subnet in &network.subnets {
+                let pools = subnet
+                    .pools
+                    .iter()
+                    .map(|pool| self.pool(network, subnet, pool));
+                stats.pools.extend(pools);
+            }
+        }
+        stats
+    }
+
+    fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease> {
+        let view = self.ask(Space(space), addr)?;
+        let (kind, state) = match view.state {
+            BindingState::Active => (RecordKind::Active, State::Active),
+            BindingState::Expired => (RecordKind::Active, State::Expired),
+            BindingState::Released => (RecordKind::Released, State::Released),
+            BindingState::Abandoned => (RecordKind::Declined, State::Abandoned),
+            BindingState::Available | BindingState::Offered => return None,
+        };
+        // Of an address set aside the client is who declined it.
+        let aside = state == State::Abandoned;
+        let record = Record {
+            kind,
+            space,
+            addr,
+            generation: 0,
+            time: view.started,
+            expiry: view.until,
+            lease: view.lease,
+            origin: view.origin,
+            giaddr: view.giaddr,
+            identity: if aside {
+                view.agent_info()
+            } else {
+                view.identity()
+            },
+            htype: view.htype,
+            chaddr: view.chaddr(),
+            agent_info: if aside { &[] } else { view.agent_info() },
+        };
+        let lease = Lease::new(&record, 0)?;
+        Some(Lease { state, ..lease })
+    }
+}
