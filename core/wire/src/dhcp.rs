@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod code;
+mod header;
 mod index;
 mod message;
 mod message_type;
@@ -10,7 +11,8 @@ mod value;
 mod walk;
 mod writer;
 
-pub use message::{Header, Message, op};
+pub use header::Header;
+pub use message::{Message, op};
 pub use message_type::MessageType;
 pub use options::{Faults, Options};
 pub use value::Value;

@@ -1,9 +1,10 @@
 //! Ethernet II with up to two VLAN tags (802.1Q, 802.1ad).
 
-use core::fmt;
-use core::str::FromStr;
+mod mac;
 
-use crate::Malformed;
+pub use mac::{Mac, NotAMac};
+
+use crate::{Malformed, field};
 
 /// Ethertypes that the appliance knows.
 pub mod ethertype {
@@ -17,74 +18,6 @@ pub mod ethertype {
     pub const QINQ: u16 = 0x88a8;
     /// Outer tag of bridges older than 802.1ad.
     pub const QINQ_OLD: u16 = 0x9100;
-}
-
-/// A MAC address.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mac(pub [u8; 6]);
-
-impl Mac {
-    /// The address of all stations.
-    pub const BROADCAST: Self = Self([0xff; 6]);
-
-    /// Whether this is the address of all stations.
-    #[inline]
-    #[must_use]
-    pub fn is_broadcast(self) -> bool {
-        self == Self::BROADCAST
-    }
-
-    /// Whether this is an address of several stations, all of them included.
-    #[inline]
-    #[must_use]
-    pub const fn is_multicast(self) -> bool {
-        self.0[0] & 1 == 1
-    }
-
-    /// Whether all octets are zero, which names no station.
-    #[inline]
-    #[must_use]
-    pub fn is_zero(self) -> bool {
-        self == Self::default()
-    }
-}
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, rest @ ..] = self.0;
-        write!(f, "{first:02x}")?;
-        rest.iter().try_for_each(|octet| write!(f, ":{octet:02x}"))
-    }
-}
-
-/// A text is not six octets in hexadecimal, parted by colons or hyphens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAMac;
-
-impl fmt::Display for NotAMac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a MAC address such as 02:00:5e:10:00:01")
-    }
-}
-
-impl core::error::Error for NotAMac {}
-
-impl FromStr for Mac {
-    type Err = NotAMac;
-
-    fn from_str(text: &str) -> Result<Self, NotAMac> {
-        let mut octets = [0; 6];
-        let mut parts = text.split([':', '-']);
-        for octet in &mut octets {
-            let digits = parts.next().ok_or(NotAMac)?;
-            let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-            if !plain || !(1..=2).contains(&digits.len()) {
-                return Err(NotAMac);
-            }
-            *octet = u8::from_str_radix(digits, 16).map_err(|_| NotAMac)?;
-        }
-        parts.next().map_or(Ok(Self(octets)), |_| Err(NotAMac))
-    }
 }
 
 /// One VLAN tag.
@@ -241,14 +174,14 @@ impl<'a> Ethernet<'a> {
     #[inline]
     #[must_use]
     pub fn dst(&self) -> Mac {
-        Mac(crate::field::octets::<0, 6, 12>(self.addresses))
+        Mac(field::octets::<0, 6, 12>(self.addresses))
     }
 
     /// Source address.
     #[inline]
     #[must_use]
     pub fn src(&self) -> Mac {
-        Mac(crate::field::octets::<6, 6, 12>(self.addresses))
+        Mac(field::octets::<6, 6, 12>(self.addresses))
     }
 
     /// VLAN tags, as they were on the wire.
@@ -293,12 +226,12 @@ pub fn header_len(tags: Tags) -> usize {
 pub fn write(buf: &mut [u8], dst: Mac, src: Mac, tags: &Tags, ethertype: u16) -> Option<usize> {
     let len = header_len(*tags);
     let (addresses, mut rest) = buf.get_mut(..len)?.split_first_chunk_mut::<12>()?;
-    crate::field::put::<0, 6, 12>(addresses, dst.0);
-    crate::field::put::<6, 6, 12>(addresses, src.0);
+    field::put::<0, 6, 12>(addresses, dst.0);
+    field::put::<6, 6, 12>(addresses, src.0);
     for tag in tags.iter() {
         let (word, behind) = rest.split_first_chunk_mut::<4>()?;
-        crate::field::put::<0, 2, 4>(word, tag.tpid.to_be_bytes());
-        crate::field::put::<2, 2, 4>(word, tag.tci.to_be_bytes());
+        field::put::<0, 2, 4>(word, tag.tpid.to_be_bytes());
+        field::put::<2, 2, 4>(word, tag.tci.to_be_bytes());
         rest = behind;
     }
     *rest.first_chunk_mut()? = ethertype.to_be_bytes();

@@ -9,7 +9,7 @@ use crate::{Malformed, field};
 pub(super) const FIXED: usize = 240;
 
 /// Octets of `chaddr`.
-const CHADDR_LEN: usize = 16;
+pub(super) const CHADDR_LEN: usize = 16;
 
 /// Octets of `sname`.
 pub(super) const SNAME_LEN: usize = 64;
@@ -17,7 +17,7 @@ pub(super) const SNAME_LEN: usize = 64;
 /// Octets of `file`.
 pub(super) const FILE_LEN: usize = 128;
 
-const COOKIE: [u8; 4] = [99, 130, 83, 99];
+pub(super) const COOKIE: [u8; 4] = [99, 130, 83, 99];
 
 /// The flag by which a client asks for broadcast replies, RFC 2131 figure 2.
 const BROADCAST: u16 = 0x8000;
@@ -32,18 +32,18 @@ pub mod op {
 
 /// Where each field begins, RFC 2131 figure 1.
 pub(super) mod at {
-    pub(super) const OP: usize = 0;
-    pub(super) const HTYPE: usize = 1;
-    pub(super) const HLEN: usize = 2;
-    pub(super) const HOPS: usize = 3;
-    pub(super) const XID: usize = 4;
-    pub(super) const SECS: usize = 8;
-    pub(super) const FLAGS: usize = 10;
-    pub(super) const CIADDR: usize = 12;
-    pub(super) const YIADDR: usize = 16;
-    pub(super) const SIADDR: usize = 20;
-    pub(super) const GIADDR: usize = 24;
-    pub(super) const CHADDR: usize = 28;
+    pub(in crate::dhcp) const OP: usize = 0;
+    pub(in crate::dhcp) const HTYPE: usize = 1;
+    pub(in crate::dhcp) const HLEN: usize = 2;
+    pub(in crate::dhcp) const HOPS: usize = 3;
+    pub(in crate::dhcp) const XID: usize = 4;
+    pub(in crate::dhcp) const SECS: usize = 8;
+    pub(in crate::dhcp) const FLAGS: usize = 10;
+    pub(in crate::dhcp) const CIADDR: usize = 12;
+    pub(in crate::dhcp) const YIADDR: usize = 16;
+    pub(in crate::dhcp) const SIADDR: usize = 20;
+    pub(in crate::dhcp) const GIADDR: usize = 24;
+    pub(in crate::dhcp) const CHADDR: usize = 28;
     pub(in crate::dhcp) const SNAME: usize = 44;
     pub(in crate::dhcp) const FILE: usize = 108;
     pub(in crate::dhcp) const COOKIE: usize = 236;
@@ -239,71 +239,5 @@ impl<'a> Message<'a> {
 
     fn part<const AT: usize, const N: usize>(self) -> &'a [u8; N] {
         field::part::<AT, N, FIXED>(self.fixed)
-    }
-}
-
-/// The fixed part of a message that is written, but for `sname` and `file`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
-    /// BOOTREQUEST or BOOTREPLY.
-    pub op: u8,
-    /// Hardware type.
-    pub htype: u8,
-    /// Octets of the hardware address.
-    pub hlen: u8,
-    /// Relay agents passed.
-    pub hops: u8,
-    /// Transaction.
-    pub xid: u32,
-    /// Seconds since the client began.
-    pub secs: u16,
-    /// Flags.
-    pub flags: u16,
-    /// Address that the client has.
-    pub ciaddr: Ipv4Addr,
-    /// Address that the client is given.
-    pub yiaddr: Ipv4Addr,
-    /// Next server of a boot.
-    pub siaddr: Ipv4Addr,
-    /// Relay agent.
-    pub giaddr: Ipv4Addr,
-    /// The sixteen octets that hold the hardware address.
-    pub chaddr: [u8; 16],
-}
-
-impl Header {
-    /// The fixed part of a reply to `query` that gives nothing yet: RFC 2131 §4.3.1, table 3.
-    #[inline]
-    #[must_use]
-    pub fn reply_to(query: Message<'_>) -> Self {
-        Self {
-            op: op::REPLY,
-            htype: query.htype(),
-            hlen: query.hlen(),
-            hops: 0,
-            xid: query.xid(),
-            secs: 0,
-            flags: query.flags(),
-            ciaddr: Ipv4Addr::UNSPECIFIED,
-            yiaddr: Ipv4Addr::UNSPECIFIED,
-            siaddr: Ipv4Addr::UNSPECIFIED,
-            giaddr: query.giaddr(),
-            chaddr: *query.chaddr_field(),
-        }
-    }
-
-    /// Fills all of `fixed`, `sname` and `file` with zeros.
-    pub(super) fn write(&self, fixed: &mut [u8; FIXED]) {
-        *fixed = [0; FIXED];
-        field::put::<{ at::OP }, 4, FIXED>(fixed, [self.op, self.htype, self.hlen, self.hops]);
-        field::put::<{ at::XID }, 4, FIXED>(fixed, self.xid.to_be_bytes());
-        field::put::<{ at::SECS }, 2, FIXED>(fixed, self.secs.to_be_bytes());
-        field::put::<{ at::FLAGS }, 2, FIXED>(fixed, self.flags.to_be_bytes());
-        field::put::<{ at::CIADDR }, 4, FIXED>(fixed, self.ciaddr.octets());
-        field::put::<{ at::YIADDR }, 4, FIXED>(fixed, self.yiaddr.octets());
-        field::put::<{ at::SIADDR }, 4, FIXED>(fixed, self.siaddr.octets());
-        field::put::<{ at::GIADDR }, 4, FIXED>(fixed, self.giaddr.octets());
-        field::put::<{ at::CHADDR }, 16, FIXED>(fixed, self.chaddr);
-        field::put::<{ at::COOKIE }, 4, FIXED>(fixed, COOKIE);
     }
 }

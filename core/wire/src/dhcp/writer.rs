@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::code;
-use super::message::{FIXED, Header, at};
+use super::message::{FIXED, at};
+use super::{Header, code};
 
 /// Shortest message: that of BOOTP, RFC 1542 §2.1.
 pub const MIN_LEN: usize = 300;
