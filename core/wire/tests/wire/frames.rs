@@ -162,21 +162,39 @@ fn octets_behind_the_udp_length_are_left_out() {
     assert_eq!(payload, b"message");
 }
 
-#[test]
-fn ip_options_are_stepped_over() {
-    let mut packet = corpus::ipv4_edited(17, &[], |header| header[0] = 0x46);
-    packet.extend_from_slice(&[1, 1, 1, 0]);
-    packet.extend_from_slice(&corpus::udp(67, b"message"));
+/// A frame whose IPv4 header has four octets of options.
+fn with_ip_options(options: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = corpus::ipv4_edited(protocol, &[], |header| header[0] = 0x46);
+    packet.extend_from_slice(&options);
+    packet.extend_from_slice(payload);
     let len = u16::try_from(packet.len()).unwrap();
     packet[2..4].copy_from_slice(&len.to_be_bytes());
     packet[10..12].fill(0);
     let checksum = corpus::checksum(&[&packet[..24]]);
     packet[10..12].copy_from_slice(&checksum.to_be_bytes());
-    let frame = corpus::ethernet(UNTAGGED, 0x0800, &packet);
+    corpus::ethernet(UNTAGGED, 0x0800, &packet)
+}
+
+#[test]
+fn ip_options_are_stepped_over() {
+    let frame = with_ip_options([1, 1, 1, 0], 17, &corpus::udp(67, b"message"));
     let Frame::Dhcp { ip, payload, .. } = frame::parse(&frame, Offloads::default()).unwrap() else {
         panic!("not DHCP");
     };
     assert_eq!((ip.header_len(), payload), (24, b"message".as_slice()));
+}
+
+#[test]
+fn an_echo_request_with_ip_options_gets_no_reply() {
+    // Options that would pass for the head of an echo request where one without them begins.
+    let octets = with_ip_options([8, 0, 0, 0], 1, &corpus::echo_request(b"abcdefg"));
+    let mut frame = octets.clone();
+    assert_eq!(
+        name(frame::parse(&frame, Offloads::default()).unwrap()),
+        "icmp"
+    );
+    assert_eq!(frame::write_echo_reply(&mut frame, Mac::default()), None);
+    assert_eq!(frame, octets);
 }
 
 #[test]
@@ -192,14 +210,18 @@ fn a_fragment_of_another_protocol_is_not_ours() {
 }
 
 #[test]
-fn do_not_fragment_is_no_fragment() {
-    let datagram = corpus::udp(67, b"message");
-    let packet = corpus::ipv4_edited(17, &datagram, |header| header[6] = 0x40);
-    let frame = corpus::ethernet(UNTAGGED, 0x0800, &packet);
-    assert_eq!(
-        name(frame::parse(&frame, Offloads::default()).unwrap()),
-        "dhcp"
-    );
+fn each_bit_of_the_offset_and_more_fragments_make_a_fragment() {
+    for bit in 0..16 {
+        let word = 1u16 << bit;
+        let datagram = corpus::udp(67, b"message");
+        let packet = corpus::ipv4_edited(17, &datagram, |header| {
+            header[6..8].copy_from_slice(&word.to_be_bytes());
+        });
+        let parsed = ipv4::Ipv4::parse(&packet, Checksum::Verify);
+        // The two others: DF, and the bit that is reserved.
+        let expected = (bit < 14).then_some(Malformed::Ipv4Fragment);
+        assert_eq!(parsed.err(), expected, "bit {bit}");
+    }
 }
 
 #[test]
