@@ -230,9 +230,12 @@ fn all_damage_is_reported_not_only_the_first() {
 #[test]
 fn octets_of_another_segment_are_not_taken_for_a_batch_of_this_one() {
     let (medium, _log, places) = written(&three());
-    let (other, _, _) = written(&three());
-    let (from, to) = places[2];
-    let foreign = other.content(&other.segments()[0])[from..to].to_vec();
+    let mut more = three().to_vec();
+    more.push(vec![active(1, 9, 9)]);
+    let (other, _, others) = written(&more);
+    let (from, _) = places[2];
+    // A batch whose header calls all of this segment durable, if it were one of this segment's.
+    let foreign = other.content(&other.segments()[0])[others[3].0..others[3].1].to_vec();
     let segment = &medium.segments()[0];
     medium.alter(segment, |octets| {
         // The last batch lost its first block, and a copied one lies behind.

@@ -1,7 +1,9 @@
 //! The log in a real directory: what the operator is told.
 
 use super::*;
+use crate::store::log::recovery::unmoved;
 use crate::store::log::{read, verify};
+use crate::store::medium::FileMedium;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -196,4 +198,27 @@ fn a_reader_overtaken_by_a_start_is_told_to_try_again() {
     let reader = read(dir.path()).unwrap();
     reader.for_each_newest(|_, _| found += 1).unwrap();
     assert_eq!(found, 2);
+}
+
+/// A reader listed the segments, read the newest, and a new server or the next segment came.
+#[test]
+fn a_reader_sees_that_the_newest_segment_was_cut_but_not_that_another_follows_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = FileMedium::create(dir.path()).unwrap();
+    let options = LogOptions {
+        segment_octets: 3 * 4096,
+    };
+    let (_, mut log) = Log::open(dir.path(), options).unwrap();
+    commit_one(&mut log, active(1, 1, 1));
+    commit_one(&mut log, active(2, 1, 2));
+    unmoved(&medium, &[1], 3 * 4096).unwrap();
+    commit_one(&mut log, active(3, 1, 3));
+    unmoved(&medium, &[1], 3 * 4096).unwrap();
+    commit_one(&mut log, active(4, 1, 4));
+    drop(log);
+    drop(open_dir(dir.path()).unwrap());
+    // The new server took the last batch of segment 2 over into segment 3.
+    unmoved(&medium, &[1, 2], 2 * 4096).unwrap();
+    let moved = unmoved(&medium, &[1, 2], 3 * 4096);
+    assert!(matches!(moved, Err(StoreError::Changed { .. })));
 }
