@@ -93,7 +93,8 @@ impl Hints {
     }
 
     /// Hints what the word of `index` says now. Due whenever a hint was taken or dropped and the
-    /// address was not claimed; harmless at any time.
+    /// address was not claimed; harmless at any time. Who did not want the address and searches on
+    /// starts behind it, or finds it again.
     pub fn settle(&self, index: u32, cell: Cell) {
         match cell.load().state() {
             AddressState::Free => self.put_free(index),
