@@ -63,6 +63,9 @@ impl Port {
     /// (`net_af_packet0,iface=veth0,framecnt=8192`), receiving into buffers of `pool`, and starts
     /// it.
     ///
+    /// A memif port has a hazard that cannot be kept from here: when its peer dies, DPDK unmaps the
+    /// rings on a thread of its own, under a queue that is polled. Stop polling, then end the peer.
+    ///
     /// # Errors
     ///
     /// [`PortError`], which names the device; it is closed again.

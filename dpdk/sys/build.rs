@@ -43,10 +43,17 @@ fn build() -> Result<(), String> {
          libdpdk-dev dpdk pkg-config"
             .to_owned()
     };
-    pkg_config::Config::new()
+    let library = pkg_config::Config::new()
         .atleast_version("22.11")
         .probe("libdpdk")
         .map_err(missing)?;
+    for folder in &library.include_paths {
+        // Another release installed: the bindings are no longer its own.
+        let release = folder.join("rte_build_config.h");
+        if release.exists() {
+            println!("cargo::rerun-if-changed={}", release.display());
+        }
+    }
     let flags = cflags()?;
     let out = PathBuf::from(env::var("OUT_DIR").map_err(|fault| fault.to_string())?);
     bind(&flags, &out.join("bindings.rs"))?;

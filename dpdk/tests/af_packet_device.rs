@@ -3,66 +3,30 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "functions beside the tests fail as tests do, and a skipped one says so"
+    reason = "functions beside the tests fail as tests do"
 )]
 
 mod support;
 
-use std::env;
-use std::process::Command;
-
-use dpdk::{Port, PortConfig, PortError, StartedPort};
-use support::{eal, frame, fresh, pool, receive, until};
-
-/// Runs the ignored test `name` in a process in a network of its own, which ends with it.
-fn in_a_network_of_its_own(name: &str) {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED {name}: a network name space needs root");
-        return;
-    }
-    let output = Command::new("unshare")
-        .arg("--net")
-        .arg(env::current_exe().unwrap())
-        .args(["--exact", name, "--ignored", "--nocapture"])
-        .output()
-        .unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&text)
-    );
-    assert!(
-        String::from_utf8_lossy(&text).contains("1 passed"),
-        "{name} is no test"
-    );
-}
-
-fn ip(arguments: &str) {
-    let status = Command::new("ip")
-        .args(arguments.split(' '))
-        .status()
-        .unwrap();
-    assert!(status.success(), "ip {arguments}");
-}
+use dpdk::{Mempool, Offloads, Port, PortConfig, PortError, StartedPort, StrippedTags};
+use support::{eal, frame, fresh, in_a_network_of_its_own, ip, pool, receive, until};
 
 /// A veth whose ends are up and on which the kernel itself says nothing.
 fn veth() {
     ip("link add left type veth peer name right");
     for end in ["left", "right"] {
-        // No router solicitations among the test's frames.
-        let quiet = format!("/proc/sys/net/ipv6/conf/{end}/disable_ipv6");
-        drop(std::fs::write(quiet, "1"));
-        ip(&format!("link set {end} up"));
+        support::up(end);
     }
 }
 
-fn open(interface: &str, pool: &'static dpdk::Mempool) -> StartedPort {
+fn open(interface: &str, pool: &'static Mempool) -> StartedPort {
+    open_with(interface, pool, &PortConfig::default())
+}
+
+fn open_with(interface: &str, pool: &'static Mempool, config: &PortConfig) -> StartedPort {
     let name = fresh("net_af_packet");
     let device = format!("{name},iface={interface},framecnt=8192");
-    Port::open(eal(), &device, pool, &PortConfig::default()).unwrap()
+    Port::open(eal(), &device, pool, config).unwrap()
 }
 
 #[test]
@@ -132,4 +96,42 @@ fn child_opens_without_permission() {
     let device = "net_af_packet0,iface=left";
     let error = Port::open(eal(), device, pool, &PortConfig::default()).unwrap_err();
     assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
+}
+
+#[test]
+fn tags_are_put_in_and_taken_out_by_the_device() {
+    in_a_network_of_its_own("child_tags_frames");
+}
+
+#[test]
+#[ignore = "run by tags_are_put_in_and_taken_out_by_the_device"]
+fn child_tags_frames() {
+    veth();
+    let pool = pool(4095);
+    let wanted = PortConfig {
+        offloads: Offloads::TX_VLAN_INSERT | Offloads::RX_VLAN_STRIP,
+        ..PortConfig::default()
+    };
+    let mut left = open_with("left", pool, &wanted);
+    let mut right = open_with("right", pool, &wanted);
+    assert_eq!(left.port.offloads(), wanted.offloads);
+    let mut plain = frame(pool, 7, 100);
+    plain.data_mut()[12..14].copy_from_slice(&[0x08, 0x00]);
+    let before = plain.data().to_vec();
+    plain.request_vlan(0x6064);
+    left.tx[0].transmit(&mut vec![plain]);
+    let got = receive(&mut right.rx[0], 1);
+    assert_eq!(got[0].stripped_tags(), StrippedTags::One(0x6064));
+    assert_eq!(got[0].data(), before);
+    drop((right, got));
+    // Without the offload the tag is in the frame, and not told beside it.
+    let mut right = open("right", pool);
+    let mut plain = frame(pool, 7, 100);
+    plain.data_mut().copy_from_slice(&before);
+    plain.request_vlan(0x6064);
+    left.tx[0].transmit(&mut vec![plain]);
+    let got = receive(&mut right.rx[0], 1);
+    assert_eq!(got[0].stripped_tags(), StrippedTags::None);
+    let tagged = [&before[..12], &[0x81, 0x00, 0x60, 0x64], &before[12..]].concat();
+    assert_eq!(got[0].data(), tagged);
 }

@@ -9,6 +9,7 @@
 mod support;
 
 use std::env;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
 
 use dpdk::{BURST, Eal, EalConfig, Mbuf, Port, PortConfig, RxQueue, StartedPort, TxQueue};
@@ -134,6 +135,71 @@ fn a_server_takes_the_next_client_when_one_has_gone() {
         until("the link goes down", || !server.port.link().unwrap().up);
     }
     assert_eq!(pool.available(), 4095);
+}
+
+#[test]
+fn a_client_killed_while_it_is_polled_costs_frames_or_the_process_but_no_buffer() {
+    // DPDK takes the rings away on a thread of its own, while this one may be reading them: some
+    // one of a hundred kills ends the server too. Whoever can must stop polling first.
+    const SIGBUS: i32 = 7;
+    const SIGSEGV: i32 = 11;
+    let status = peer("child_outlives_its_clients", &abstract_socket())
+        .wait()
+        .unwrap();
+    let fate = (status.code(), status.signal());
+    assert!(
+        matches!(fate, (Some(0), None) | (None, Some(SIGBUS | SIGSEGV))),
+        "{status}"
+    );
+}
+
+#[test]
+#[ignore = "run by a_client_killed_while_it_is_polled_costs_frames_or_the_process_but_no_buffer"]
+fn child_outlives_its_clients() {
+    let Ok(socket) = env::var(SOCKET) else {
+        return;
+    };
+    let pool = pool(4095);
+    let mut server = open("server", &socket, pool);
+    for _ in 0..10 {
+        let mut child = peer("child_echoes", &socket);
+        connected(&server.port);
+        let mut echoed = 0;
+        let mut burst = Vec::with_capacity(2 * BURST);
+        until("frames pass", || {
+            pass_once(&mut server, pool, &mut burst, &mut echoed);
+            echoed > 1000
+        });
+        child.kill().unwrap();
+        until("the link goes down", || {
+            pass_once(&mut server, pool, &mut burst, &mut echoed);
+            !server.port.link().unwrap().up
+        });
+        child.wait().unwrap();
+    }
+    let StartedPort { port, rx, tx } = server;
+    drop((rx, tx));
+    port.close().unwrap();
+    assert_eq!(pool.available(), 4095);
+}
+
+/// Sends a burst, counts and drops what comes back.
+fn pass_once(
+    server: &mut StartedPort,
+    pool: &dpdk::Mempool,
+    burst: &mut Vec<Mbuf>,
+    echoed: &mut usize,
+) {
+    if let Ok(()) = pool.alloc_burst(burst, BURST) {
+        for mbuf in burst.iter_mut() {
+            mbuf.set_len(60).unwrap();
+            mbuf.data_mut().fill(1);
+        }
+    }
+    server.tx[0].transmit(burst);
+    burst.clear();
+    *echoed += server.rx[0].receive(burst);
+    burst.clear();
 }
 
 #[test]

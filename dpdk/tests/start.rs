@@ -9,8 +9,9 @@
 mod support;
 
 use std::process::Command;
+use std::sync::Mutex;
 
-use dpdk::{Eal, EalConfig, EalError};
+use dpdk::{Eal, EalConfig, EalError, LogLevel, Mempool, MempoolConfig};
 use support::{config, eal};
 
 /// Runs the ignored test `name` in a process of its own, under `wrapper`.
@@ -109,7 +110,6 @@ fn without_permission_the_error_says_to_run_as_root() {
         eprintln!("SKIPPED: giving up root needs root");
         return;
     }
-    // The test's file may lie where nobody else can look: it is open before root is given up.
     let (passed, text) = alone(&[], "child_starts_without_permission");
     assert!(passed, "{text}");
 }
@@ -131,4 +131,138 @@ fn child_starts_without_permission() {
     let text = error.to_string();
     assert!(matches!(error, EalError::Permission { .. }), "{text}");
     assert!(text.contains("run as root"), "{text}");
+}
+
+#[test]
+fn the_log_goes_where_it_is_asked_to() {
+    let (passed, text) = alone(&[], "child_logs");
+    assert!(passed, "{text}");
+    assert!(!text.contains("EAL:"), "{text}");
+}
+
+static LINES: Mutex<Vec<(LogLevel, String)>> = Mutex::new(Vec::new());
+
+#[test]
+#[ignore = "run by the_log_goes_where_it_is_asked_to"]
+fn child_logs() {
+    let asked = EalConfig {
+        log_level: LogLevel::Info,
+        log: Some(|level, line| LINES.lock().unwrap().push((level, line.to_owned()))),
+        ..config()
+    };
+    Eal::start(&asked).unwrap();
+    let lines = LINES.lock().unwrap();
+    let heard = |part: &str| lines.iter().any(|(_, line)| line.contains(part));
+    assert!(heard("Detected CPU lcores"), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .all(|(level, line)| *level <= LogLevel::Info && !line.ends_with('\n'))
+    );
+}
+
+#[test]
+fn threads_of_dpdks_own_stay_on_the_housekeeping_cpus() {
+    let cpus = dpdk::affinity::current().unwrap();
+    if cpus.len() < 2 {
+        eprintln!("SKIPPED: one CPU is no choice");
+        return;
+    }
+    let (passed, text) = alone(&[], "child_keeps_house");
+    assert!(passed, "{text}");
+}
+
+#[test]
+#[ignore = "run by threads_of_dpdks_own_stay_on_the_housekeeping_cpus"]
+fn child_keeps_house() {
+    let cpus = dpdk::affinity::current().unwrap();
+    let last = *cpus.last().unwrap();
+    let before: Vec<_> = threads().into_iter().map(|(thread, _)| thread).collect();
+    let asked = EalConfig {
+        housekeeping: vec![last],
+        ..config()
+    };
+    Eal::start(&asked).unwrap();
+    let started: Vec<_> = threads()
+        .into_iter()
+        .filter(|(thread, _)| !before.contains(thread))
+        .collect();
+    assert!(!started.is_empty(), "DPDK has a thread for interrupts");
+    let confined = last.to_string();
+    assert!(
+        started.iter().all(|(_, allowed)| *allowed == confined),
+        "{started:?}"
+    );
+    assert_eq!(dpdk::affinity::current().unwrap(), cpus);
+}
+
+/// The threads of this process, each with the CPUs it may run on.
+fn threads() -> Vec<(String, String)> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let allowed = |task: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(task.path().join("status")).ok()?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("Cpus_allowed_list:"))?;
+        let cpus = line.split_whitespace().nth(1)?.to_owned();
+        Some((task.file_name().to_string_lossy().into_owned(), cpus))
+    };
+    tasks.flatten().filter_map(allowed).collect()
+}
+
+#[test]
+fn housekeeping_cpus_that_are_not_there_are_refused() {
+    for cpus in [vec![1023], vec![1 << 20]] {
+        let asked = EalConfig {
+            housekeeping: cpus,
+            ..config()
+        };
+        let error = Eal::start(&asked).unwrap_err();
+        assert!(matches!(error, EalError::Thread(_)), "{error}");
+    }
+}
+
+#[test]
+fn buffers_lie_on_huge_pages_when_there_are_some() {
+    let free = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
+    let free = std::fs::read_to_string(free).unwrap_or_default();
+    if free.trim().parse().unwrap_or(0) < 16 {
+        eprintln!("SKIPPED: fewer than 16 free huge pages of 2 MiB");
+        return;
+    }
+    let (passed, text) = alone(&[], "child_uses_huge_pages");
+    assert!(passed, "{text}");
+}
+
+#[test]
+#[ignore = "run by buffers_lie_on_huge_pages_when_there_are_some"]
+fn child_uses_huge_pages() {
+    let asked = EalConfig {
+        no_huge: false,
+        memory_mib: Some(8),
+        ..config()
+    };
+    let eal = Eal::start(&asked).unwrap();
+    let pool = MempoolConfig {
+        name: "huge".to_owned(),
+        mbufs: 1023,
+        cache: 0,
+        data_room: 2048,
+    };
+    let mbuf = Mempool::create(eal, pool).unwrap().alloc().unwrap();
+    let address = mbuf.data().as_ptr().addr();
+    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut inside = false;
+    let mut page = None;
+    for line in smaps.lines() {
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap();
+        if let Some((from, to)) = first.split_once('-') {
+            let hex = |text| usize::from_str_radix(text, 16).unwrap();
+            inside = (hex(from)..hex(to)).contains(&address);
+        } else if inside && first == "KernelPageSize:" {
+            page = words.next();
+        }
+    }
+    assert_eq!(page, Some("2048"));
 }

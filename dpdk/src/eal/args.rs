@@ -62,7 +62,8 @@ pub(super) fn argv(config: &EalConfig, housekeeping: &[usize]) -> Result<Argv, E
         }
     }
     if let Some(mib) = config.memory_mib {
-        argv.push("memory", format!("-m{mib}"))?;
+        argv.push("memory", "-m".to_owned())?;
+        argv.push("memory", mib.to_string())?;
     }
     for address in &config.pci {
         let (name, _) = address.split_once(',').unwrap_or((address, ""));

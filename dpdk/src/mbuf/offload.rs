@@ -52,6 +52,7 @@ pub struct NoHeaders;
 impl Mbuf {
     /// The VLAN tags that the device took out of this received frame.
     #[must_use]
+    #[inline]
     pub fn stripped_tags(&self) -> StrippedTags {
         let flags = self.flags();
         // SAFETY: the buffer is ours.
@@ -71,6 +72,7 @@ impl Mbuf {
 
     /// What the device found of the IPv4 header's checksum.
     #[must_use]
+    #[inline]
     pub fn ip_checksum(&self) -> Checksum {
         match self.flags() & sys::DPDK_RX_IP_CKSUM_MASK {
             sys::DPDK_RX_IP_CKSUM_BAD => Checksum::Bad,
@@ -81,6 +83,7 @@ impl Mbuf {
 
     /// What the device found of the UDP checksum.
     #[must_use]
+    #[inline]
     pub fn l4_checksum(&self) -> Checksum {
         match self.flags() & sys::DPDK_RX_L4_CKSUM_MASK {
             sys::DPDK_RX_L4_CKSUM_BAD => Checksum::Bad,
@@ -139,11 +142,13 @@ impl Mbuf {
         self.set_flags(self.flags() & !sys::DPDK_TX_OFFLOAD_MASK);
     }
 
+    #[inline]
     pub(super) fn flags(&self) -> u64 {
         // SAFETY: the buffer is ours.
         unsafe { field::OL_FLAGS.read(self.0) }
     }
 
+    #[inline]
     pub(super) fn set_flags(&mut self, flags: u64) {
         // SAFETY: the buffer is ours. No caller sets the flags that say where its memory is, and
         // the lengths that an offload needs are set before its flag.

@@ -21,9 +21,11 @@ unsafe impl Send for SharedMbuf {}
 unsafe impl Sync for SharedMbuf {}
 
 impl Mbuf {
-    /// Gives up writing for being able to clone.
+    /// Gives up writing for being able to clone. What was asked of the device is forgotten: it may
+    /// write to no shared buffer.
     #[must_use]
-    pub fn share(self) -> SharedMbuf {
+    pub fn share(mut self) -> SharedMbuf {
+        self.clear_requests();
         SharedMbuf(ManuallyDrop::new(self).0)
     }
 }

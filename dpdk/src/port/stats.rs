@@ -115,7 +115,7 @@ impl Port {
         let known = if count > room { 0 } else { count as usize };
         let xstat = |value: &sys::rte_eth_xstat| {
             let index = usize::try_from(value.id).ok()?;
-            let name = names.get(index)?.name.map(i8::cast_unsigned);
+            let name = names.get(index)?.name.map(|octet| octet.to_ne_bytes()[0]);
             let name = name.split(|&octet| octet == 0).next()?;
             Some(Xstat {
                 name: String::from_utf8_lossy(name).into_owned(),

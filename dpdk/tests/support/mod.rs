@@ -10,6 +10,8 @@
     reason = "what tests share; not every test file needs all of it"
 )]
 
+use std::env;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -86,4 +88,53 @@ pub fn receive(queue: &mut RxQueue, count: usize) -> Vec<Mbuf> {
         burst.len() >= count
     });
     burst
+}
+
+/// Says to a test that the network it sees is its own to change.
+const OWN_NETWORK: &str = "DPDK_TEST_OWN_NETWORK";
+
+/// Runs the ignored test `name` in a process in a network of its own, which ends with it.
+pub fn in_a_network_of_its_own(name: &str) {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED {name}: a network name space needs root");
+        return;
+    }
+    let output = Command::new("unshare")
+        .arg("--net")
+        .env(OWN_NETWORK, "1")
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", name, "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&text)
+    );
+    assert!(
+        String::from_utf8_lossy(&text).contains("1 passed"),
+        "{name} is no test"
+    );
+}
+
+/// Runs the command of that name, which sets interfaces up.
+pub fn ip(arguments: &str) {
+    assert!(
+        env::var_os(OWN_NETWORK).is_some(),
+        "run by its parent, in a network of its own"
+    );
+    let status = Command::new("ip")
+        .args(arguments.split(' '))
+        .status()
+        .unwrap();
+    assert!(status.success(), "ip {arguments}");
+}
+
+/// Sets `interface` up, with nothing of the kernel's own on it.
+pub fn up(interface: &str) {
+    // No router solicitations among the test's frames.
+    let quiet = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+    drop(std::fs::write(quiet, "1"));
+    ip(&format!("link set {interface} up"));
 }
