@@ -8,11 +8,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod appliance;
-pub mod cli;
 pub mod config;
-pub mod control;
 pub mod dataplane;
-pub mod event;
-pub mod exit;
 pub mod store;

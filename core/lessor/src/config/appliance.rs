@@ -3,20 +3,22 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dpdk::LogLevel;
+
 use super::fault::Reason;
 use super::source::{Table, Value};
 
 /// Most workers: an address word has 8 bits for its owner.
 const MOST_WORKERS: u16 = 256;
-/// DPDK's `RTE_MAX_LCORE` as Debian builds it.
-const LAST_LCORE: u16 = 127;
+/// The last core that Linux can name on any machine it runs on.
+const LAST_CORE: u16 = 8191;
 
 /// Workers and what they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Poll threads, one queue pair of each port each.
     pub workers: u16,
-    /// Their lcores; `None` is the last ones there are.
+    /// Their cores; `None` is the last ones there are.
     pub cores: Option<Vec<u16>>,
     /// Replies that a worker may hold until their records are on disk.
     pub max_parked: u32,
@@ -99,12 +101,12 @@ pub struct Eal {
     pub file_prefix: String,
     /// No files in the huge page file system and in /run/dpdk.
     pub in_memory: bool,
-    /// The lcore that starts DPDK and then sleeps; `None` is the first there is.
-    pub main_lcore: Option<u16>,
-    /// DPDK's own log level, as it names them.
-    pub log_level: &'static str,
-    /// Further arguments, as DPDK documents them.
-    pub arguments: Vec<String>,
+    /// All memory of one kind in one file, which memif's zero-copy needs.
+    pub single_file_segments: bool,
+    /// Cores of the threads that are no workers; `None` is those the process may use.
+    pub housekeeping_cores: Option<Vec<u16>>,
+    /// The least serious line of DPDK's own log that is passed on.
+    pub log_level: LogLevel,
 }
 
 impl Default for Eal {
@@ -114,12 +116,23 @@ impl Default for Eal {
             memory: None,
             file_prefix: "lessor".into(),
             in_memory: true,
-            main_lcore: None,
-            log_level: "notice",
-            arguments: Vec::new(),
+            single_file_segments: false,
+            housekeeping_cores: None,
+            log_level: LogLevel::Warning,
         }
     }
 }
+
+const LOG_LEVELS: [(&str, LogLevel); 8] = [
+    ("emergency", LogLevel::Emergency),
+    ("alert", LogLevel::Alert),
+    ("critical", LogLevel::Critical),
+    ("error", LogLevel::Error),
+    ("warning", LogLevel::Warning),
+    ("notice", LogLevel::Notice),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+];
 
 pub(super) fn server(mut table: Table<'_>) -> Server {
     let mut server = Server::default();
@@ -127,7 +140,16 @@ pub(super) fn server(mut table: Table<'_>) -> Server {
         v.number(1..=MOST_WORKERS)
     });
     if let Some(value) = table.value("cores") {
-        server.cores = cores(&value, server.workers);
+        server.cores = cores(&value);
+        let count = server.cores.as_ref().map_or(0, Vec::len);
+        let workers = server.workers;
+        if count > 0 && count != usize::from(workers) {
+            let why = Reason::Cores {
+                cores: count,
+                workers,
+            };
+            table.findings.fault(&value.spot, why);
+        }
     }
     table.set("max_parked", &mut server.max_parked, |v| {
         v.number(1..=1 << 24)
@@ -142,8 +164,9 @@ pub(super) fn server(mut table: Table<'_>) -> Server {
     server
 }
 
-fn cores(value: &Value<'_>, workers: u16) -> Option<Vec<u16>> {
-    let numbered = value.all(|v| v.number(0..=LAST_LCORE))?;
+/// Numbers of different cores.
+fn cores(value: &Value<'_>) -> Option<Vec<u16>> {
+    let numbered = value.all(|v| v.number(0..=LAST_CORE))?;
     let mut cores: Vec<u16> = Vec::new();
     for (spot, core) in numbered {
         if cores.contains(&core) {
@@ -154,14 +177,11 @@ fn cores(value: &Value<'_>, workers: u16) -> Option<Vec<u16>> {
         }
         cores.push(core);
     }
-    if cores.len() != usize::from(workers) {
-        let why = Reason::Cores {
-            cores: cores.len(),
-            workers,
-        };
-        value.findings().fault(&value.spot, why);
+    if cores.is_empty() {
+        value.accept(Err(Reason::Empty))
+    } else {
+        Some(cores)
     }
-    Some(cores)
 }
 
 /// A path that a socket address has room for (`sun_path` has 108 octets and ends with a NUL).
@@ -206,25 +226,13 @@ pub(super) fn eal(mut table: Table<'_>) -> Eal {
     eal.memory = table.read("memory", |v| v.size(16 << 20..=1 << 42));
     table.set("file_prefix", &mut eal.file_prefix, file_prefix);
     table.set("in_memory", &mut eal.in_memory, Value::flag);
-    eal.main_lcore = table.read("main_lcore", |v| v.number(0..=LAST_LCORE));
-    let names = [
-        "emergency",
-        "alert",
-        "critical",
-        "error",
-        "warning",
-        "notice",
-        "info",
-        "debug",
-    ];
-    let levels = names.map(|name| (name, name));
-    table.set("log_level", &mut eal.log_level, |v| v.one_of(&levels));
-    if let Some(arguments) = table.value("arguments").and_then(|v| v.all(argument)) {
-        eal.arguments = arguments
-            .into_iter()
-            .map(|(_, argument)| argument)
-            .collect();
-    }
+    table.set(
+        "single_file_segments",
+        &mut eal.single_file_segments,
+        Value::flag,
+    );
+    eal.housekeeping_cores = table.value("housekeeping_cores").and_then(|v| cores(&v));
+    table.set("log_level", &mut eal.log_level, |v| v.one_of(&LOG_LEVELS));
     table.finish();
     eal
 }
@@ -236,12 +244,4 @@ fn file_prefix(value: &Value<'_>) -> Result<String, Reason> {
     let fits = name.len() <= 64 && name.chars().all(plain);
     fits.then(|| name.into())
         .ok_or(Reason::Malformed("a name of letters, digits, -, _ and ."))
-}
-
-/// An argument vector carries no NUL.
-fn argument(value: &Value<'_>) -> Result<String, Reason> {
-    let text = value.name()?;
-    (!text.contains('\0'))
-        .then(|| text.into())
-        .ok_or(Reason::Malformed("an argument"))
 }

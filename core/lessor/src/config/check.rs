@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use dhcp_proto::config::{NetworkSpec, SubnetSpec};
+use dhcp_proto::config::{LinkIndex, NetworkSpec, SubnetSpec};
 use dhcp_wire::dhcp::code;
 
 use super::Settings;
@@ -66,14 +66,12 @@ fn reachable(settings: &Settings, network: &NetworkSpec, spot: &Spot, findings: 
         findings.warn(spot, Reason::Unreachable);
         return;
     }
-    let in_space = |link: &usize| {
-        settings
-            .spec
-            .links
-            .get(*link)
-            .is_some_and(|link| link.space == network.space)
+    let in_space = |index: LinkIndex| {
+        let at = usize::try_from(index.0).ok();
+        let link = at.and_then(|at| settings.spec.links.get(at));
+        link.is_some_and(|link| link.space == network.space)
     };
-    let routes = || settings.routes.iter().filter(|route| in_space(&route.link));
+    let routes = || settings.routes.iter().filter(|route| in_space(route.link));
     let leads =
         |addr| links().any(|link| link.is_attached(addr)) || routes().any(|r| r.to.contains(addr));
     for relay in relays

@@ -31,8 +31,9 @@ use toml::de::DeTable;
 
 pub use appliance::{Eal, Engine, OnStoreFailure, Server, Store};
 pub use fault::{Fault, Reason, Report};
-pub use ports::{Device, Port, Route, RxChecksum};
+pub use ports::{Device, Port};
 
+use crate::dataplane::routes::StaticRoute;
 use knobs::Knobs;
 use networks::Networks;
 use ports::Ports;
@@ -50,7 +51,7 @@ pub struct Settings {
     /// The ports; a [`dhcp_proto::config::Link`] names them by their position.
     pub ports: Vec<Port>,
     /// Routes and gateways of all ports.
-    pub routes: Vec<Route>,
+    pub routes: Vec<StaticRoute>,
     /// Links and networks.
     pub spec: Spec,
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use dhcp_proto::address::Space;
-use dhcp_proto::config::{Link, LinkAddress, Prefix};
+use dhcp_proto::config::{Link, LinkAddress, LinkIndex, Prefix};
 
 use super::fault::Reason;
 use super::source::{Spot, Table, Value};
 use super::text;
+use crate::dataplane::port::RxChecksum;
+use crate::dataplane::routes::StaticRoute;
 
 /// DPDK's `RTE_MAX_ETHPORTS` as Debian builds it.
 const MOST_PORTS: usize = 32;
@@ -38,16 +40,6 @@ impl Device {
     }
 }
 
-/// What becomes of a frame whose checksum is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RxChecksum {
-    /// It is dropped.
-    #[default]
-    Verify,
-    /// It is taken: the sender leaves checksums to a device that is not there (veth).
-    Ignore,
-}
-
 /// A port; its number is its place in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
@@ -57,23 +49,14 @@ pub struct Port {
     pub device: Device,
     /// Largest IP datagram.
     pub mtu: u16,
-    /// What becomes of wrong checksums.
+    /// Whether received UDP checksums are looked at.
     pub rx_checksum: RxChecksum,
+    /// Receives frames for any hardware address.
+    pub promiscuous: bool,
     /// Receive descriptors of each queue.
     pub rx_descriptors: u16,
     /// Transmit descriptors of each queue.
     pub tx_descriptors: u16,
-}
-
-/// A way to a prefix beyond a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route {
-    /// Where it leads; all addresses for a gateway.
-    pub to: Prefix,
-    /// The next hop.
-    pub via: Ipv4Addr,
-    /// Position in the links of the one that the next hop is on.
-    pub link: usize,
 }
 
 /// Ports, links and routes, in file order.
@@ -81,7 +64,7 @@ pub struct Route {
 pub(super) struct Ports {
     pub(super) list: Vec<Port>,
     pub(super) links: Vec<Link>,
-    pub(super) routes: Vec<Route>,
+    pub(super) routes: Vec<StaticRoute>,
     names: BTreeMap<String, usize>,
     devices: BTreeMap<String, usize>,
     destinations: BTreeMap<(u16, Ipv4Addr, u8), usize>,
@@ -127,12 +110,14 @@ impl Ports {
                 "device",
             );
         }
-        let (mut mtu, mut space, mut trust_option82) = (1500, 0, false);
+        let (mut mtu, mut space) = (1500, 0);
+        let (mut trust_option82, mut promiscuous) = (false, false);
         let mut rx_checksum = RxChecksum::default();
         let (mut rx_descriptors, mut tx_descriptors) = (1024, 1024);
         table.set("mtu", &mut mtu, |v| v.number(576..=9600));
         table.set("space", &mut space, |v| v.number(0..=u16::MAX));
         table.set("trust_option82", &mut trust_option82, Value::flag);
+        table.set("promiscuous", &mut promiscuous, Value::flag);
         let ways = [
             ("verify", RxChecksum::Verify),
             ("ignore", RxChecksum::Ignore),
@@ -162,6 +147,7 @@ impl Ports {
             device,
             mtu,
             rx_checksum,
+            promiscuous,
             rx_descriptors,
             tx_descriptors,
         });
@@ -276,7 +262,8 @@ impl Ports {
         }
         let key = (space.0, to.first(), to.len());
         unique(value, Ok(key), &mut self.destinations, "destination");
-        self.routes.push(Route { to, via, link });
+        let link = LinkIndex(u32::try_from(link).unwrap_or(u32::MAX));
+        self.routes.push(StaticRoute { to, via, link });
     }
 }
 

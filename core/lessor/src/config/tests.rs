@@ -1,4 +1,5 @@
 use super::*;
+use crate::dataplane::port::RxChecksum;
 use proptest::prelude::*;
 
 /// A file without fault or warning, that uses most of what there is.
@@ -134,7 +135,7 @@ fn what_the_file_says_is_in_the_settings() {
     let routes: Vec<_> = settings
         .routes
         .iter()
-        .map(|r| (r.to.len(), r.link))
+        .map(|r| (r.to.len(), r.link.0))
         .collect();
     assert_eq!(routes, [(0, 0), (16, 1)]);
 }
