@@ -10,4 +10,5 @@
 
 pub mod config;
 pub mod dataplane;
+pub mod event;
 pub mod store;
