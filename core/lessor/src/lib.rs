@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod control;
 pub mod dataplane;
 pub mod event;
+pub mod exit;
 pub mod store;
