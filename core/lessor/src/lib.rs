@@ -8,6 +8,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod appliance;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod dataplane;

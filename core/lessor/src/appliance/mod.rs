@@ -1,11 +1,5 @@
 //! The whole: from settings to running threads, and back down in order.
 
-mod bindings;
-mod devices;
-mod operate;
-mod place;
-mod plane;
-
 use std::error::Error;
 
 use crate::config::Settings;
@@ -47,5 +41,9 @@ impl StartError {
 ///
 /// Fails if something that it needs is not there; then nothing is left running.
 pub fn run(settings: Settings) -> Result<(), StartError> {
-    operate::run(settings)
+    drop(settings);
+    Err(StartError::new(
+        Exit::Unavailable,
+        "this build has no dataplane",
+    ))
 }

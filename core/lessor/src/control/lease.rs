@@ -184,7 +184,7 @@ impl fmt::Display for Lease {
 }
 
 /// Unix seconds as `2026-01-31T12:00:00Z`.
-fn utc(seconds: u64) -> String {
+pub(crate) fn utc(seconds: u64) -> String {
     let (days, time) = (seconds / 86_400, seconds % 86_400);
     // Days since 0000-03-01 in eras of 400 years (Hinnant, "chrono-compatible date algorithms").
     let days = days.saturating_add(719_468);

@@ -18,6 +18,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask};
+pub(crate) use lease::utc;
 pub use lease::{Lease, State};
 pub use server::{BindError, Server};
 pub use stats::{PoolStats, Stats};
