@@ -13,9 +13,10 @@ use support::{eal, frame, fresh, in_a_network_of_its_own, ip, pool, receive, unt
 
 /// A veth whose ends are up and on which the kernel itself says nothing.
 fn veth() {
+    support::quiet();
     ip("link add left type veth peer name right");
     for end in ["left", "right"] {
-        support::up(end);
+        ip(&format!("link set {end} up"));
     }
 }
 

@@ -58,10 +58,10 @@ fn mbuf(pool: &Mempool, frame: &[u8]) -> Mbuf {
 
 /// The tap, and the kernel's interface behind it.
 fn both_sides(pool: &'static Mempool) -> [StartedPort; 2] {
-    support::ip("link set lo up");
+    support::quiet();
     let config = PortConfig::default();
     let tap = Port::open(eal(), "net_tap0,iface=behind", pool, &config).unwrap();
-    support::up("behind");
+    support::ip("link set behind up");
     let kernel = "net_af_packet0,iface=behind,framecnt=8192";
     [tap, Port::open(eal(), kernel, pool, &config).unwrap()]
 }

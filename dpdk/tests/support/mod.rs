@@ -131,10 +131,11 @@ pub fn ip(arguments: &str) {
     assert!(status.success(), "ip {arguments}");
 }
 
-/// Sets `interface` up, with nothing of the kernel's own on it.
-pub fn up(interface: &str) {
-    // No router solicitations among the test's frames.
-    let quiet = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+/// Keeps the kernel from saying anything of its own on interfaces made after this: router
+/// solicitations would come among the test's frames.
+pub fn quiet() {
+    ip("link set lo up");
+    let quiet = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+    // A kernel without IPv6 has nothing to say.
     drop(std::fs::write(quiet, "1"));
-    ip(&format!("link set {interface} up"));
 }
