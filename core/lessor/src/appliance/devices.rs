@@ -69,13 +69,9 @@ pub(super) fn open(settings: &Settings) -> Result<Devices, StartError> {
             StartError::new(Exit::Unavailable, what).because(error)
         })?;
         report(wanted, &started.port);
-        let checksum = match wanted.rx_checksum {
-            config::RxChecksum::Verify => RxChecksum::Verify,
-            config::RxChecksum::Ignore => RxChecksum::Ignore,
-        };
         let pairs = started.rx.into_iter().zip(started.tx);
         for (worker, pair) in queues.iter_mut().zip(pairs) {
-            worker.push(queue(&started.port, pair, pool, checksum));
+            worker.push(queue(&started.port, pair, pool, wanted.rx_checksum));
         }
         ports.push(started.port);
     }
@@ -98,7 +94,7 @@ fn port_config(port: &config::Port, workers: u16) -> PortConfig {
         rx_descriptors: port.rx_descriptors,
         tx_descriptors: port.tx_descriptors,
         mtu: Some(port.mtu),
-        promiscuous: false,
+        promiscuous: port.promiscuous,
         rss: workers > 1,
         offloads: Offloads::CHECKSUMS,
     }
@@ -144,13 +140,16 @@ fn start(settings: &Settings, mbufs: u32) -> Result<&'static Eal, StartError> {
         config::Device::Pci(address) => Some(address.clone()),
         config::Device::Virtual(_) => None,
     });
+    let housekeeping = eal.housekeeping_cores.iter().flatten().copied();
     let config = EalConfig {
         file_prefix: eal.file_prefix.clone(),
         in_memory: eal.in_memory,
         no_huge: eal.no_huge,
         memory_mib: memory,
+        single_file_segments: eal.single_file_segments,
+        housekeeping: housekeeping.map(usize::from).collect(),
         pci: pci.collect(),
-        log_level: level(eal.log_level),
+        log_level: eal.log_level,
         log: Some(log),
         ..EalConfig::default()
     };
@@ -170,19 +169,6 @@ fn exit(error: &EalError) -> Exit {
         EalError::BadArgument { .. } => Exit::Config,
         EalError::NoHugePages { .. } => Exit::OsError,
         EalError::AlreadyStarted | EalError::Thread(_) | EalError::Init { .. } => Exit::Unavailable,
-    }
-}
-
-fn level(name: &str) -> LogLevel {
-    match name {
-        "emergency" => LogLevel::Emergency,
-        "alert" => LogLevel::Alert,
-        "critical" => LogLevel::Critical,
-        "error" => LogLevel::Error,
-        "warning" => LogLevel::Warning,
-        "info" => LogLevel::Info,
-        "debug" => LogLevel::Debug,
-        _ => LogLevel::Notice,
     }
 }
 

@@ -1,5 +1,11 @@
 //! The whole: from settings to running threads, and back down in order.
 
+mod bindings;
+mod devices;
+mod operate;
+mod place;
+mod plane;
+
 use std::error::Error;
 
 use crate::config::Settings;
@@ -41,9 +47,5 @@ impl StartError {
 ///
 /// Fails if something that it needs is not there; then nothing is left running.
 pub fn run(settings: Settings) -> Result<(), StartError> {
-    drop(settings);
-    Err(StartError::new(
-        Exit::Unavailable,
-        "this build has no dataplane",
-    ))
+    operate::run(settings)
 }

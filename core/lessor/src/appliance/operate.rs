@@ -33,7 +33,7 @@ use crate::dataplane::neighbors::Neighbors;
 use crate::dataplane::parked::ParkedReplies;
 use crate::dataplane::port_dpdk::DpdkPort;
 use crate::dataplane::ports::Ports;
-use crate::dataplane::routes::{Routes, StaticRoute};
+use crate::dataplane::routes::Routes;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
 use crate::exit::Exit;
@@ -148,16 +148,7 @@ fn commit(
 }
 
 fn routes(settings: &Settings, links: &[dhcp_proto::config::Link]) -> Routes {
-    let statics: Vec<_> = settings
-        .routes
-        .iter()
-        .map(|route| StaticRoute {
-            link: dhcp_proto::config::LinkIndex(u32::try_from(route.link).unwrap_or(u32::MAX)),
-            to: route.to,
-            via: route.via,
-        })
-        .collect();
-    Routes::new(links, &statics)
+    Routes::new(links, &settings.routes)
 }
 
 /// What is there before the first worker runs.
