@@ -861,6 +861,21 @@ fn routers_are_resolved_before_a_reply_needs_them() {
 }
 
 #[test]
+fn workers_share_the_places_so_that_each_hop_is_asked_for_once() {
+    let mut rig = Rig::new();
+    rig.neighbors.keep_routers(rig.routes.routers(), rig.now);
+    let mut asked = Vec::new();
+    for worker in 0..3 {
+        rig.host = Host::new(Arc::clone(&rig.neighbors), worker, 3);
+        rig.host.announcer = Announcer::silent();
+        asked.extend(rig.pass(100).iter().map(|frame| read_arp(frame).5));
+        rig.now.0 -= 100;
+    }
+    asked.sort_unstable();
+    assert_eq!(asked, [ROUTER, GATEWAY]);
+}
+
+#[test]
 fn a_router_in_no_prefix_of_its_link_is_asked_for_from_the_first_address() {
     let mut rig = Rig::new();
     let beyond = Ipv4Addr::new(100, 64, 0, 1);

@@ -273,6 +273,28 @@ proptest! {
     }
 }
 
+/// A worker read the station of one key, slept, and goes on when the place is another key's.
+#[test]
+fn what_is_learnt_for_the_key_before_is_not_written_to_the_key_after() {
+    let table = Neighbors::new(64, 7);
+    let _ = table.resolve(key(HOP), &NONE, secs(0));
+    let (at, entry) = table.find(key(HOP)).unwrap();
+    let read = table.station(at, entry, key(HOP)).unwrap();
+    for second in 1..10 {
+        maintain(&table, secs(second));
+    }
+    let others = (0..=255).map(|last| key([10, 0, 9, last]));
+    let mut here = others.filter(|&other| table.window(other).next() == Some(at));
+    let other = here.next().unwrap();
+    assert_eq!(table.resolve(other, &NONE, secs(20)), NextHop::Ask);
+    assert_eq!(table.find(other).map(|(place, _)| place), Some(at));
+    let late = entry
+        .station
+        .compare_exchange(read.0, read.with(MAC).0, AcqRel, Relaxed);
+    assert!(late.is_err());
+    assert_eq!(table.mac(other), None);
+}
+
 /// Places change their keys all the time while others read and learn: an address of one key is
 /// never seen under another.
 #[test]
