@@ -5,6 +5,10 @@ use dhcp_wire::ethernet::Mac;
 use std::net::Ipv4Addr;
 
 pub const UNSPECIFIED: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+/// The server, as the default setup has it.
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+/// A relay of network "far".
+pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 
 /// A message on its way to the server, and how it travels.
 #[derive(Debug, Clone)]
@@ -107,6 +111,34 @@ impl Msg {
 
     pub fn lease(self, seconds: u32) -> Self {
         self.option(code::LEASE_TIME, &seconds.to_be_bytes())
+    }
+
+    /// The REQUEST that takes `offer`.
+    pub fn select(self, offer: &crate::world::Reply) -> Self {
+        let request = self.request().requested(offer.yiaddr());
+        request.server(offer.server_id())
+    }
+
+    /// The REQUEST of a client that renews `addr`, straight to [`SERVER`].
+    pub fn renew(self, addr: Ipv4Addr) -> Self {
+        self.request().ciaddr(addr).unicast(SERVER)
+    }
+
+    /// The REQUEST of a client that rebinds `addr`, to everybody.
+    pub fn rebind(self, addr: Ipv4Addr) -> Self {
+        let mut message = self.request().ciaddr(addr);
+        message.ip_src = addr;
+        message
+    }
+
+    /// The REQUEST of a client that reboots and believes that it has `addr`.
+    pub fn reboot(self, addr: Ipv4Addr) -> Self {
+        self.request().requested(addr)
+    }
+
+    /// Through [`RELAY`].
+    pub fn far(self) -> Self {
+        self.relayed(RELAY, SERVER)
     }
 
     pub fn xid(mut self, xid: u32) -> Self {

@@ -16,4 +16,6 @@
 
 mod addressing;
 mod client;
+mod fields;
+mod framing;
 mod world;

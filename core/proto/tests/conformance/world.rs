@@ -10,7 +10,7 @@ use dhcp_proto::config::{
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Journal, Origin, Record, RecordKind, Sequence};
 use dhcp_proto::server::{
-    self, Arrival, Client, Destination, Echo, Parked, Plan, ReplyKind, Silence, Written,
+    self, Arrival, Client, Destination, Echo, Notice, Parked, Plan, ReplyKind, Silence, Written,
 };
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::{Instant, Wall};
@@ -309,6 +309,8 @@ pub struct World {
     /// What each ring's watermark says; `None`: everything is durable at once.
     pub durable: Option<Sequence>,
     pub room: bool,
+    /// What the operator was told of.
+    pub notices: Vec<Notice>,
     /// Inner time.
     pub now: Instant,
     /// Wall seconds ahead of it.
@@ -435,6 +437,7 @@ impl World {
             appended: vec![0; usize::from(setup.shards)],
             durable: None,
             room: true,
+            notices: Vec::new(),
             now: Instant(START * 1000),
             wall: 0,
             echo: Echo::default(),
@@ -573,6 +576,7 @@ impl World {
             let now = self.now.secs();
             self.shards[ring].yield_to(&self.config, &ask, (now, &mut journal));
         }
+        self.notices.extend(outcome.notice);
         match outcome.reply {
             Ok(plan) => self.write(&plan, &query, owner),
             Err(reason) => Answer::Silence(reason),
