@@ -61,6 +61,7 @@ pub(super) fn shards(
             StartError::new(Exit::Config, "too many networks: a table has 2^31 lists")
         })?;
         shard.set_wall(clock.wall());
+        shard.begin(clock.now().secs());
         shards.push(shard);
     }
     Ok(shards)

@@ -169,6 +169,7 @@ impl Assembly {
     ) -> Result<(), StartError> {
         let Devices { eal, ports, queues } = devices;
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
+        neighbors.keep_routers(self.snapshot.routes.routers(), self.clock.now());
         let workers = shards.len();
         let mut plane = Plane::new(Arc::clone(&self.snapshot), Arc::clone(&self.committer));
         let mut handles = Vec::new();

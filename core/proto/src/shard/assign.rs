@@ -4,7 +4,7 @@ use super::claim::{Mercy, Oldest, Want};
 use super::{BESIDE, ClientInfo, Shard, Unavailable};
 use crate::address::{AddressState, Claim, start_for};
 use crate::binding::{BindingState, SlotIndex};
-use crate::config::{Config, Network, Pool, Subnet, SubnetIndex};
+use crate::config::{Config, Network, Pool, SubnetIndex};
 use crate::server::Keys;
 use core::net::Ipv4Addr;
 
@@ -196,32 +196,32 @@ impl Shard {
             .is_ok()
     }
 
-    /// Holds an address whose hint was taken; the hint is settled if that fails.
-    fn try_hint(
-        &mut self,
-        wanted: &Wanted<'_>,
-        slot: SlotIndex,
-        (pool, index): (&Pool, u32),
-        mercy: Mercy,
-    ) -> bool {
-        let addr = pool.addr(index);
-        let held = self.try_hold(wanted, slot, addr, mercy);
-        if !held && let Some(cell) = wanted.config.cell(wanted.network().space, addr) {
-            pool.hints.settle(index, cell);
+    /// Holds an address of a pool by its hints; a hint whose address cannot be had is settled, and
+    /// the search goes on behind it.
+    fn hold_hinted(&mut self, wanted: &Wanted<'_>, slot: SlotIndex, pool: &Pool, by: By) -> bool {
+        let mut start = start_for(self.me, self.workers, pool.len());
+        for _ in 0..TRIES {
+            let (index, mercy) = match by {
+                By::Free => (pool.hints.take_free(start), Mercy::Spare),
+                By::Remembered => (pool.hints.take_reclaimable(start), Mercy::Take),
+            };
+            let Some(index) = index else { return false };
+            let addr = pool.addr(index);
+            if self.try_hold(wanted, slot, addr, mercy) {
+                return true;
+            }
+            if let Some(cell) = wanted.config.cell(wanted.network().space, addr) {
+                pool.hints.settle(index, cell);
+            }
+            start = index.saturating_add(1) % pool.len();
         }
-        held
+        false
     }
 
     /// A free address: of the client's own subnet, then of the others of its network.
     fn hold_free(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) -> bool {
-        self.in_subnets(wanted, |shard, subnet| {
-            subnet.pools.iter().any(|pool| {
-                let start = start_for(shard.me, shard.workers, pool.len());
-                let taken = |_| pool.hints.take_free(start);
-                (0..TRIES)
-                    .map_while(taken)
-                    .any(|index| shard.try_hint(wanted, slot, (pool, index), Mercy::Spare))
-            })
+        self.in_pools(wanted, |shard, pool| {
+            shard.hold_hinted(wanted, slot, pool, By::Free)
         })
     }
 
@@ -239,14 +239,8 @@ impl Shard {
                 return true;
             }
         }
-        self.in_subnets(wanted, |shard, subnet| {
-            subnet.pools.iter().any(|pool| {
-                let start = start_for(shard.me, shard.workers, pool.len());
-                let taken = |_| pool.hints.take_reclaimable(start);
-                (0..TRIES)
-                    .map_while(taken)
-                    .any(|index| shard.try_hint(wanted, slot, (pool, index), Mercy::Take))
-            })
+        self.in_pools(wanted, |shard, pool| {
+            shard.hold_hinted(wanted, slot, pool, By::Remembered)
         })
     }
 
@@ -268,14 +262,23 @@ impl Shard {
         self.try_hold(wanted, slot, addr, Mercy::Take)
     }
 
-    fn in_subnets(
+    /// Asks the pools in turn, those of the client's own subnet first.
+    fn in_pools(
         &mut self,
         wanted: &Wanted<'_>,
-        mut search: impl FnMut(&mut Self, &Subnet) -> bool,
+        mut search: impl FnMut(&mut Self, &Pool) -> bool,
     ) -> bool {
         let subnets = &wanted.client.network.subnets;
         let own = wanted.subnet.0 as usize;
         let (before, rest) = subnets.split_at(own.min(subnets.len()));
-        rest.iter().chain(before).any(|subnet| search(self, subnet))
+        let mut pools = rest.iter().chain(before).flat_map(|subnet| &subnet.pools);
+        pools.any(|pool| search(self, pool))
     }
+}
+
+/// Which hints.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Free,
+    Remembered,
 }

@@ -131,13 +131,11 @@ impl Shard {
 
     /// Frees the address of a slot that is about to be used for another one.
     pub(super) fn let_go_of_all(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
-        let word = self
+        let cell = self
             .addr(slot)
             .and_then(|addr| config.cell(network.space, addr));
-        match word
-            .filter(|cell| self.is_own(*cell, slot))
-            .map(|cell| cell.load().state())
-        {
+        let word = cell.and_then(|cell| self.own_word(cell, slot));
+        match word.map(Word::state) {
             Some(AddressState::Held) => {
                 self.counts.offered = self.counts.offered.saturating_sub(1);
                 self.let_go(config, network, slot, AddressState::Free);
@@ -157,12 +155,15 @@ impl Shard {
         let Some(cell) = config.cell(network.space, addr) else {
             return;
         };
+        let Some(word) = self.own_word(cell, slot) else {
+            return;
+        };
         let hints = pool_of(network, addr);
         if let Some((pool, index)) = hints {
             pool.hints.drop_reclaimable(index);
         }
-        // Lost or won, the word has the last say.
-        let _settled = cell.forget(cell.load()).is_ok();
+        // If another worker took the address meanwhile it is not ours to free.
+        let _freed = cell.forget(word).is_ok();
         if let Some((pool, index)) = hints {
             pool.hints.settle(index, cell);
         }
@@ -180,11 +181,8 @@ impl Shard {
         self.bindings.cancel(slot);
         let addr = self.addr(slot)?;
         let cell = config.cell(network.space, addr)?;
-        let stepped = if self.is_own(cell, slot) {
-            cell.advance(cell.load(), to).ok()
-        } else {
-            None
-        };
+        let mine = self.own_word(cell, slot);
+        let stepped = mine.and_then(|mine| cell.advance(mine, to).ok());
         let Some(word) = stepped else {
             self.counts.inconsistent += 1;
             return None;

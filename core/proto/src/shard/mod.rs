@@ -15,7 +15,7 @@
 //!
 //! `remembered` may be lost to another worker at any time: then the word's generation is no longer
 //! the slot's, the slot is stale, and the sweep removes it. An offer of another address beside a
-//! lease stands in a second slot, under the same identity and [`BESIDE`], so that the lease is
+//! lease stands in a second slot, under the same identity and `BESIDE`, so that the lease is
 //! left as it is until the client takes the offer.
 
 mod assign;
@@ -25,7 +25,7 @@ mod lease;
 mod restore;
 mod view;
 
-use crate::address::{AddressState, Cell, Space, Worker};
+use crate::address::{AddressState, Cell, Space, Word, Worker};
 use crate::binding::{BindingState, Bindings, ListId, SlotIndex};
 use crate::config::{Config, Network, NetworkKey};
 use crate::identity::HashKey;
@@ -242,19 +242,24 @@ impl Shard {
 
     /// Whether the right of a slot to its address stands: nobody took it since.
     pub(crate) fn is_own(&self, cell: Cell, slot: SlotIndex) -> bool {
+        self.own_word(cell, slot).is_some()
+    }
+
+    /// The word of a slot's address, if it still says what the slot says. One that is merely
+    /// remembered may be another's a moment later, so it is this word that has to be exchanged.
+    pub(crate) fn own_word(&self, cell: Cell, slot: SlotIndex) -> Option<Word> {
         let word = cell.load();
-        let Some(binding) = self.bindings.slot(slot) else {
-            return false;
-        };
-        match word.state() {
-            AddressState::Free => false,
-            AddressState::Held
-            | AddressState::Bound
-            | AddressState::Remembered
-            | AddressState::SetAside => {
-                word.owner() == self.me && word.generation().number() == binding.generation()
-            }
-        }
+        let binding = self.bindings.slot(slot)?;
+        let own = word.state() != AddressState::Free
+            && word.owner() == self.me
+            && word.generation().number() == binding.generation();
+        own.then_some(word)
+    }
+
+    /// Sets the timers to the second it is, before the first binding is read from the store.
+    pub fn begin(&mut self, now: u32) {
+        let none = self.bindings.due(now, &mut 1);
+        debug_assert_eq!(none, None);
     }
 
     fn lists(&self, network: u32) -> Option<Lists> {

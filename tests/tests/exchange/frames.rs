@@ -1,0 +1,117 @@
+//! Frames as a client or a relay puts them on the wire.
+
+use dhcp_wire::ethernet::{Mac, Tags};
+use dhcp_wire::frame::{FrameOut, headers_len, write_headers};
+use dhcp_wire::udp::Fill;
+use std::net::Ipv4Addr;
+
+pub const UNSPECIFIED: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+pub const SERVER_MAC: Mac = Mac([2, 0xee, 0, 0, 0, 1]);
+
+/// A DHCP message on its way.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub mac: Mac,
+    pub xid: u32,
+    pub ciaddr: Ipv4Addr,
+    pub giaddr: Ipv4Addr,
+    pub options: Vec<u8>,
+    pub tags: Tags,
+    pub src: Ipv4Addr,
+    pub dst: Ipv4Addr,
+    pub dst_mac: Mac,
+    pub checksum: Fill,
+}
+
+pub fn client(n: u8) -> Client {
+    Client {
+        mac: Mac([2, 0, 0, 0, 0, n]),
+        xid: u32::from(n),
+        ciaddr: UNSPECIFIED,
+        giaddr: UNSPECIFIED,
+        options: Vec::new(),
+        tags: Tags::default(),
+        src: UNSPECIFIED,
+        dst: Ipv4Addr::BROADCAST,
+        dst_mac: Mac::BROADCAST,
+        checksum: Fill::Computed,
+    }
+}
+
+impl Client {
+    fn with(mut self, code: u8, data: &[u8]) -> Self {
+        self.options
+            .extend_from_slice(&[code, u8::try_from(data.len()).unwrap()]);
+        self.options.extend_from_slice(data);
+        self
+    }
+
+    pub fn discover(self) -> Self {
+        self.with(53, &[1])
+    }
+
+    pub fn request(self, addr: Ipv4Addr) -> Self {
+        self.with(53, &[3])
+            .with(50, &addr.octets())
+            .with(54, &SERVER.octets())
+    }
+
+    pub fn renew(mut self, addr: Ipv4Addr) -> Self {
+        (self.ciaddr, self.src, self.dst, self.dst_mac) = (addr, addr, SERVER, SERVER_MAC);
+        self.with(53, &[3])
+    }
+
+    pub fn release(mut self, addr: Ipv4Addr) -> Self {
+        (self.ciaddr, self.src, self.dst, self.dst_mac) = (addr, addr, SERVER, SERVER_MAC);
+        self.with(53, &[7]).with(54, &SERVER.octets())
+    }
+
+    pub fn relayed(mut self, giaddr: Ipv4Addr) -> Self {
+        (self.giaddr, self.src, self.dst, self.dst_mac) = (giaddr, giaddr, SERVER, SERVER_MAC);
+        self
+    }
+
+    /// The DHCP payload with END and without padding.
+    pub fn payload(&self) -> Vec<u8> {
+        let mut o = vec![1, 1, 6, 0];
+        o.extend_from_slice(&self.xid.to_be_bytes());
+        o.extend_from_slice(&[0; 4]);
+        for addr in [self.ciaddr, UNSPECIFIED, UNSPECIFIED, self.giaddr] {
+            o.extend_from_slice(&addr.octets());
+        }
+        o.extend_from_slice(&self.mac.0);
+        o.resize(236, 0);
+        o.extend_from_slice(&[99, 130, 83, 99]);
+        o.extend_from_slice(&self.options);
+        o.push(255);
+        o
+    }
+
+    pub fn frame(&self) -> Vec<u8> {
+        self.frame_of(&self.payload())
+    }
+
+    /// The frame of another payload.
+    pub fn frame_of(&self, payload: &[u8]) -> Vec<u8> {
+        let at = headers_len(self.tags);
+        let mut frame = vec![0; at + payload.len()];
+        frame[at..].copy_from_slice(payload);
+        let out = FrameOut {
+            dst_mac: self.dst_mac,
+            src_mac: self.mac,
+            tags: self.tags,
+            src: self.src,
+            dst: self.dst,
+            src_port: 68,
+            dst_port: 67,
+            ttl: 64,
+            tos: 0,
+            id: 0,
+            payload_len: payload.len(),
+            udp_checksum: self.checksum,
+        };
+        write_headers(&mut frame, &out).unwrap();
+        frame
+    }
+}

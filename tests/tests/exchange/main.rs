@@ -1,0 +1,18 @@
+//! Whole exchanges through the product's worker, frame in and frame out, on a device in memory
+//! and virtual time, with the product's own journal ring committed by hand.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod durable;
+mod faults;
+mod frames;
+mod rig;
+mod ways;

@@ -1,0 +1,249 @@
+//! A worker of the product on a device in memory.
+
+use crate::frames::{Client, SERVER_MAC};
+use dhcp_proto::address::{Directory, Space, Worker as Number};
+use dhcp_proto::binding::{Bindings, Sizes, Storage};
+use dhcp_proto::config::{
+    Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionSet, PoolSpec,
+    Prefix, Rules, Spec, SubnetSpec,
+};
+use dhcp_proto::identity::{HashKey, IdentityMode};
+use dhcp_proto::shard::Shard;
+use dhcp_proto::time::Instant;
+use dhcp_wire::dhcp::{Message, MessageType};
+use dhcp_wire::ethernet::{Ethernet, Mac};
+use dhcp_wire::frame::{self, Offloads};
+use dhcp_wire::ipv4::Ipv4;
+use dhcp_wire::udp::Udp;
+use lessor::dataplane::counters::{Counters, Group, Snapshot as Counted};
+use lessor::dataplane::desk::{Inquiry, desk};
+use lessor::dataplane::exchange::Snapshot;
+use lessor::dataplane::gauges::Gauges;
+use lessor::dataplane::host::Host;
+use lessor::dataplane::neighbors::Neighbors;
+use lessor::dataplane::parked::ParkedReplies;
+use lessor::dataplane::port::{Facts, RxChecksum};
+use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
+use lessor::dataplane::ports::Ports;
+use lessor::dataplane::routes::Routes;
+use lessor::dataplane::worker::{Parts, Worker};
+use lessor::store::Batch;
+use lessor::store::Lsn;
+use lessor::store::ring::{Drain, JournalRing, ring};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const MAX_PARKED: usize = 8;
+pub const PACKETS: usize = 256;
+
+pub struct Rig {
+    pub worker: Worker<MemPort, JournalRing>,
+    pub wire: MemWire,
+    pub drain: Drain,
+    pub counters: Arc<Counters>,
+    pub now: Instant,
+    taken: u64,
+    _inquiry: Inquiry,
+}
+
+/// A reply, taken apart.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub dst_mac: Mac,
+    pub vids: (Option<u16>, Option<u16>),
+    pub src: Ipv4Addr,
+    pub dst: Ipv4Addr,
+    pub dst_port: u16,
+    pub kind: MessageType,
+    pub yiaddr: Ipv4Addr,
+}
+
+fn prefix(addr: [u8; 4], len: u8) -> Prefix {
+    Prefix::new(addr.into(), len).unwrap()
+}
+
+fn network(key: u32, name: &str, net: [u8; 3]) -> NetworkSpec {
+    let [a, b, c] = net;
+    NetworkSpec {
+        name: name.into(),
+        key: NetworkKey(key),
+        space: Space(0),
+        identity: IdentityMode::ClientId,
+        rules: Rules::default(),
+        ignored_client_ids: Vec::new(),
+        relays: None,
+        subnets: vec![SubnetSpec {
+            prefix: prefix([a, b, c, 0], 24),
+            pools: vec![PoolSpec {
+                first: [a, b, c, 10].into(),
+                last: [a, b, c, 200].into(),
+            }],
+            excluded: Vec::new(),
+            lease: LeaseTimes::default(),
+            options: OptionSet::default(),
+            boot: Boot::default(),
+            server_id: None,
+        }],
+        reservations: Vec::new(),
+    }
+}
+
+fn link(vids: (u16, u16), addr: [u8; 4]) -> Link {
+    Link {
+        port: 0,
+        vids,
+        space: Space(0),
+        addresses: vec![LinkAddress {
+            addr: addr.into(),
+            prefix: prefix(addr, 24),
+        }],
+        mtu: 1500,
+        trust_option82: false,
+    }
+}
+
+impl Rig {
+    /// 10.0.0.1 untagged, 10.1.0.1 in VLAN 100, 10.2.0.1 in VLANs 200/30; network 10.9.0.0/24
+    /// behind relays.
+    pub fn new() -> Self {
+        let links = vec![
+            link((0, 0), [10, 0, 0, 1]),
+            link((100, 0), [10, 1, 0, 1]),
+            link((200, 30), [10, 2, 0, 1]),
+        ];
+        let networks = vec![
+            network(0, "home", [10, 0, 0]),
+            network(1, "vlan", [10, 1, 0]),
+            network(2, "qinq", [10, 2, 0]),
+            network(3, "far", [10, 9, 0]),
+        ];
+        let routes = Routes::new(&links, &[]);
+        let mut directory = Directory::builder(None);
+        for pool in networks.iter().flat_map(|n| &n.subnets[0].pools) {
+            directory.name_range(Space(0), pool.first, pool.last);
+        }
+        let config = Config::new(Spec { links, networks }, directory.build());
+        let bindings = Bindings::new(Storage::leaked(Sizes::for_capacity(1024, 16 << 10)));
+        let shard = Shard::new((Number(0), 1), HashKey([3; 16]), bindings, &config).unwrap();
+        let facts = Facts {
+            mac: SERVER_MAC,
+            udp_checksum_offload: false,
+            rx_checksum: RxChecksum::Verify,
+        };
+        let (port, wire) = MemPort::new(MemConfig {
+            facts,
+            packets: PACKETS,
+        });
+        let (journal, drain) = ring(1024);
+        let (notices, _) = rtrb::RingBuffer::new(64);
+        let (desk, inquiry) = desk();
+        let counters = Arc::new(Counters::new());
+        let worker = Worker::new(Parts {
+            ports: Ports::new([port]),
+            host: Host::new(Arc::new(Neighbors::new(64, 1)), 1, 2),
+            shard,
+            journal,
+            parked: ParkedReplies::new(MAX_PARKED, Duration::from_secs(2)),
+            snapshot: Arc::new(Snapshot { config, routes }),
+            counters: Arc::clone(&counters),
+            gauges: Arc::new(Gauges::default()),
+            notices,
+            desk,
+        });
+        let now = Instant(1_000_000_000);
+        Self {
+            worker,
+            wire,
+            drain,
+            counters,
+            now,
+            taken: 0,
+            _inquiry: inquiry,
+        }
+    }
+
+    /// Puts a frame on the wire and lets the worker poll once.
+    pub fn give(&mut self, frame: &[u8]) {
+        assert!(
+            self.wire.deliver(&MemFrame::from(frame)),
+            "the device is out of packets"
+        );
+        self.worker.poll(self.now);
+    }
+
+    pub fn send(&mut self, client: &Client) {
+        self.give(&client.frame());
+    }
+
+    /// Commits what is in the journal ring, and lets the worker poll.
+    pub fn commit(&mut self) -> usize {
+        let mut batch = Batch::new(Lsn(1));
+        let records = self.drain.take(0, &mut batch, usize::MAX);
+        self.taken += records as u64;
+        self.drain.publish(self.taken);
+        self.worker.poll(self.now);
+        records
+    }
+
+    pub fn pass(&mut self, millis: u64) {
+        self.now = Instant(self.now.0 + millis);
+        self.worker.housekeep(self.now);
+        self.worker.poll(self.now);
+    }
+
+    /// DHCP replies sent since the last look.
+    pub fn replies(&mut self) -> Vec<Sent> {
+        let sent = self.wire.take_sent();
+        sent.iter()
+            .filter_map(|frame| parse(&frame.octets))
+            .collect()
+    }
+
+    #[track_caller]
+    pub fn reply(&mut self) -> Sent {
+        let replies = self.replies();
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        replies.into_iter().next().unwrap()
+    }
+
+    pub fn counted(&self) -> Counted {
+        self.counters.snapshot()
+    }
+
+    pub fn count(&self, group: Group, name: &str) -> u64 {
+        self.counted()
+            .count(group, name)
+            .unwrap_or_else(|| panic!("no counter {name}"))
+    }
+
+    /// The sum of a group.
+    pub fn sum(&self, group: Group) -> u64 {
+        let counted = self.counted();
+        counted
+            .rows()
+            .iter()
+            .filter(|row| row.group == group)
+            .map(|row| row.count)
+            .sum()
+    }
+}
+
+fn parse(octets: &[u8]) -> Option<Sent> {
+    // Checksums are verified here: the product computed them.
+    frame::parse(octets, Offloads::default()).unwrap();
+    let eth = Ethernet::parse(octets).unwrap();
+    let ip = Ipv4::parse(eth.payload(), dhcp_wire::Checksum::Verify).ok()?;
+    let udp = Udp::parse(&ip, dhcp_wire::Checksum::Verify).ok()?;
+    let message = Message::parse(udp.payload()).ok()?;
+    let options = message.options().unwrap();
+    Some(Sent {
+        dst_mac: eth.dst(),
+        vids: eth.tags().vids(),
+        src: ip.src(),
+        dst: ip.dst(),
+        dst_port: udp.dst_port(),
+        kind: options.any_message_type().unwrap(),
+        yiaddr: message.yiaddr(),
+    })
+}
