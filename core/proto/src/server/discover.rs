@@ -51,6 +51,10 @@ impl<J: Journal> Turn<'_, J> {
         } else {
             subnet.lease.granted(self.query.wish())
         };
+        // C41: the ACK has the lease of the OFFER also where the REQUEST does not repeat the wish.
+        if let Some(binding) = self.shard.bindings.slot_mut(slot).filter(|_| !has_lease) {
+            binding.lease = lease;
+        }
         self.plan(ReplyKind::Offer, addr, Some(lease)).into()
     }
 

@@ -136,27 +136,34 @@ impl<J: Journal> Turn<'_, J> {
             self.shard.state(*slot) == Some(BindingState::Offered)
                 && self.shard.addr(*slot) == Some(addr)
         };
-        if let Some(slot) = self.binding().filter(is_it) {
-            if !self.wanted(client).may_have(addr) {
-                self.shard.withdraw(self.config, self.network, slot);
-                return Some(self.nak());
-            }
+        let own = self.binding().filter(is_it);
+        let slot = own.or_else(|| self.beside().filter(is_it))?;
+        if !self.wanted(client).may_have(addr) {
+            self.shard.withdraw(self.config, self.network, slot);
+            return Some(self.nak());
+        }
+        let lease = self.lease_of_offer(slot, addr);
+        if own.is_some() {
             self.shard.confirm(self.config, self.network, slot).ok()?;
-            let lease = self.lease_of(addr);
             return Some(self.grant(slot, lease));
         }
-        let slot = self.beside().filter(is_it)?;
         // The lease that the offer stood beside ends with it.
         if let Some(old) = self.binding() {
             self.end_binding(old);
         }
         Some(match self.shard.promote(self.config, &client, slot) {
-            Ok(slot) => {
-                let lease = self.lease_of(addr);
-                self.grant(slot, lease)
-            }
+            Ok(slot) => self.grant(slot, lease),
             Err(_) => Silence::TableFull.into(),
         })
+    }
+
+    /// The lease of the offer in `slot`, unless the REQUEST wishes another one (C41).
+    fn lease_of_offer(&self, slot: SlotIndex, addr: Ipv4Addr) -> u32 {
+        let offered = self.shard.bindings.slot(slot).map(|offer| offer.lease);
+        match (self.query.wish(), offered) {
+            (None, Some(lease)) => lease,
+            (Some(_), _) | (None, None) => self.lease_of(addr),
+        }
     }
 
     /// A request for the address that is on record for the client (C45, C50, C150).

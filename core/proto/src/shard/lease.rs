@@ -54,8 +54,11 @@ impl Shard {
         client: &ClientInfo<'_>,
         beside: SlotIndex,
     ) -> Result<SlotIndex, Unavailable> {
-        self.confirm(config, client.network, beside)?;
         let slot = self.slot_for(config, client, client.network.key.0)?;
+        if let Err(reason) = self.confirm(config, client.network, beside) {
+            self.vacate(slot);
+            return Err(reason);
+        }
         let offer = self
             .bindings
             .slot(beside)

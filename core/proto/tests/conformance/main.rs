@@ -6,6 +6,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::field_reassign_with_default,
+    clippy::needless_pass_by_value,
     clippy::missing_panics_doc,
     clippy::wildcard_enum_match_arm,
     missing_docs,
@@ -18,4 +20,5 @@ mod addressing;
 mod client;
 mod fields;
 mod framing;
+mod selecting;
 mod world;

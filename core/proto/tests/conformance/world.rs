@@ -74,10 +74,9 @@ impl Owned {
 /// One worker's end of the journal: records in the order in which they are stamped.
 #[derive(Debug)]
 struct Ring<'w> {
-    ring: usize,
+    number: usize,
     log: &'w mut Vec<Owned>,
     appended: &'w mut Sequence,
-    durable: Sequence,
     room: bool,
 }
 
@@ -90,7 +89,7 @@ impl Journal for Ring<'_> {
         assert!(self.room, "a record was written without room");
         *self.appended += 1;
         self.log.push(Owned {
-            ring: self.ring,
+            ring: self.number,
             sequence: *self.appended,
             kind: r.kind,
             space: r.space,
@@ -110,7 +109,7 @@ impl Journal for Ring<'_> {
     }
 
     fn durable(&self) -> Sequence {
-        self.durable
+        *self.appended
     }
 }
 
@@ -306,8 +305,6 @@ pub struct World {
     pub shards: Vec<Shard>,
     pub log: Vec<Owned>,
     appended: Vec<Sequence>,
-    /// What each ring's watermark says; `None`: everything is durable at once.
-    pub durable: Option<Sequence>,
     pub room: bool,
     /// What the operator was told of.
     pub notices: Vec<Notice>,
@@ -435,7 +432,6 @@ impl World {
             shards: Vec::new(),
             log: Vec::new(),
             appended: vec![0; usize::from(setup.shards)],
-            durable: None,
             room: true,
             notices: Vec::new(),
             now: Instant(START * 1000),
@@ -499,10 +495,9 @@ impl World {
     pub fn housekeep(&mut self) {
         for ring in 0..self.shards.len() {
             let mut journal = Ring {
-                ring,
+                number: ring,
                 log: &mut self.log,
                 appended: &mut self.appended[ring],
-                durable: 0,
                 room: self.room,
             };
             self.shards[ring].turn(&self.config, self.now.secs(), 64, &mut journal);
@@ -556,10 +551,9 @@ impl World {
             Client::Anyone => 0,
         };
         let mut journal = Ring {
-            ring: owner,
+            number: owner,
             log: &mut self.log,
             appended: &mut self.appended[owner],
-            durable: 0,
             room: self.room,
         };
         let shard = &mut self.shards[owner];
@@ -567,10 +561,9 @@ impl World {
         if let Some(ask) = outcome.ask {
             let ring = usize::from(ask.owner);
             let mut journal = Ring {
-                ring,
+                number: ring,
                 log: &mut self.log,
                 appended: &mut self.appended[ring],
-                durable: 0,
                 room: self.room,
             };
             let now = self.now.secs();
