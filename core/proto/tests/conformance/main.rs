@@ -18,7 +18,11 @@
 
 mod addressing;
 mod client;
+mod discover;
+mod extending;
 mod fields;
 mod framing;
+mod reboot;
 mod selecting;
+mod sequences;
 mod world;

@@ -145,12 +145,12 @@ impl Model {
             }
             Step::Select { n } => {
                 if let Some(addr) = self.offers.get(&n).copied() {
-                    self.take(n, client(n).reboot(addr).server(SERVER));
+                    let _answer = self.take(n, client(n).reboot(addr).server(SERVER));
                 }
             }
             Step::SelectAnother { n } => {
                 let theirs = client(n).reboot(ip("10.0.0.99")).server(ip("10.0.0.98"));
-                self.take(n, theirs).silence();
+                let _reason = self.take(n, theirs).silence();
             }
             Step::Reboot { n, addr } => {
                 let had = self.lease(n);
@@ -171,7 +171,7 @@ impl Model {
                 }
             }
             Step::Release { n } => {
-                self.give_up(n, |addr| client(n).release().ciaddr(addr).unicast(SERVER))
+                self.give_up(n, |addr| client(n).release().ciaddr(addr).unicast(SERVER));
             }
             Step::Decline { n } => self.give_up(n, |addr| client(n).decline().requested(addr)),
             Step::Pass { seconds } => self.world.pass(seconds),
@@ -210,7 +210,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn any_sequence_keeps_every_lease_and_leaks_no_address(
