@@ -65,6 +65,11 @@ impl<'t> Findings<'t> {
         });
     }
 
+    /// Whether nothing but warnings has been noted.
+    pub(super) fn is_faultless(&self) -> bool {
+        self.found.borrow().iter().all(|finding| finding.warning)
+    }
+
     /// The line of an offset, from 1.
     pub(super) fn line(&self, at: usize) -> usize {
         self.lines.partition_point(|start| *start <= at)

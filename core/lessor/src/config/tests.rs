@@ -558,6 +558,44 @@ fn deep_nesting_ends_in_a_fault() {
     }
 }
 
+/// The documented file.
+const EXAMPLE: &str = include_str!("../../../../docs/lessor.toml");
+
+#[test]
+fn each_default_of_the_documented_file_is_that_of_the_code() {
+    let (example, report) = parse(EXAMPLE).unwrap();
+    assert_eq!(report, Report::default());
+    let is_default = |line: &&str| line.ends_with("# default");
+    let without: Vec<_> = EXAMPLE.lines().filter(|line| !is_default(line)).collect();
+    let (bare, _) = parse(&without.join("\n")).unwrap();
+    assert_eq!(format!("{example:#?}"), format!("{bare:#?}"));
+    assert!(EXAMPLE.lines().filter(is_default).count() > 40);
+}
+
+#[test]
+fn the_documented_file_has_every_key() {
+    let document = DeTable::parse(EXAMPLE).unwrap();
+    let findings = Findings::new(EXAMPLE);
+    read(document.get_ref(), &findings);
+    let is_named = |path: &String| {
+        let key = path.rsplit('.').next().unwrap();
+        let assigned = [format!("\n{key} = "), format!(" {key} = ")];
+        let header = [format!("[{key}]"), format!(".{key}]")];
+        assigned
+            .iter()
+            .chain(&header)
+            .any(|text| EXAMPLE.contains(text))
+    };
+    // The types of options are documented in words.
+    let keys = findings
+        .absent
+        .take()
+        .into_iter()
+        .filter(|path| !path.contains(".options."));
+    let unnamed: Vec<_> = keys.filter(|path| !is_named(path)).collect();
+    assert!(unnamed.is_empty(), "{unnamed:#?}");
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in "\\PC*") {

@@ -196,3 +196,39 @@ fn an_empty_list_takes_an_inherited_option_away() {
     );
     assert_eq!(options.keys().copied().collect::<Vec<_>>(), [15]);
 }
+
+/// How the documentation calls a kind.
+fn in_words(kind: Kind) -> String {
+    let words = match kind {
+        Kind::Address => "address",
+        Kind::Addresses => "addresses",
+        Kind::AnyAddresses => "addresses, or none",
+        Kind::Pairs => "pairs of addresses, \"a b\"",
+        Kind::Routes => "routes, \"prefix router\"",
+        Kind::U8 => "0 to 255",
+        Kind::U16 => "0 to 65535",
+        Kind::U16s => "numbers, 0 to 65535",
+        Kind::U32 => "0 to 4294967295",
+        Kind::I32 => "-2147483648 to 2147483647",
+        Kind::Seconds => "time",
+        Kind::Bool => "true or false",
+        Kind::Text => "text",
+        Kind::Domain => "domain name",
+        Kind::Domains => "domain names",
+        Kind::Suboptions => "sub-options, `{ 1 = \"hex:01\" }`",
+        Kind::Vendors => "sub-options by enterprise, `{ 4491 = { 1 = \"hex:01\" } }`",
+        Kind::Octets => "octets or text",
+        Kind::Made(why) => return format!("not configured: {why}"),
+    };
+    words.to_owned()
+}
+
+#[test]
+fn the_documentation_lists_every_option_with_its_type() {
+    let document = include_str!("../../../../../docs/configuration.md");
+    let table = document.split("| code | name | value |").nth(1).unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let rows: Vec<_> = table.lines().filter(|line| line.contains('`')).collect();
+    let row = |d: &Definition| format!("| {} | `{}` | {} |", d.code, d.name, in_words(d.kind));
+    assert_eq!(rows, table::DEFINITIONS.iter().map(row).collect::<Vec<_>>());
+}
