@@ -39,7 +39,6 @@ fn faults_of_a_file_are_lines_before_the_sum() {
         [
             "/x:1:1: `ports` is missing",
             "/x:1:1: a: unknown key",
-            "/x:1:1: warning: no networks: nobody is served",
             "lessor: /x has 2 fault(s)",
         ]
     );

@@ -3,12 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-
-use crate::dataplane::counters::Snapshot;
-use crate::store::StatsView;
 
 /// All counters of the server at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,29 +50,6 @@ impl Stats {
         let group = self.counters.entry(group.into()).or_default();
         let counter = group.entry(name.into()).or_default();
         *counter = counter.saturating_add(value);
-    }
-
-    /// Adds the counters of the dataplane.
-    pub fn add_dataplane(&mut self, snapshot: &Snapshot) {
-        for row in snapshot.rows() {
-            self.add(row.group.name(), row.name, row.count);
-        }
-    }
-
-    /// Adds the counters of the store, times in microseconds.
-    pub fn add_store(&mut self, store: &StatsView) {
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        for (name, value) in [
-            ("commits", store.commits),
-            ("records", store.records),
-            ("octets", store.octets),
-            ("failures", store.troubles),
-            ("failing", u64::from(store.trouble_since.is_some())),
-            ("commit_us_p50", micros(store.latency_p50)),
-            ("commit_us_p99", micros(store.latency_p99)),
-        ] {
-            self.add("store", name, value);
-        }
     }
 
     /// The value of a counter, 0 if there is none of that name.
