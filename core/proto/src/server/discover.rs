@@ -1,12 +1,12 @@
 //! DHCPDISCOVER, RFC 2131 §4.3.1.
 
-use super::plan::{Ask, Notice, NoticeKind, Outcome, ReplyKind};
+use super::plan::{Notice, NoticeKind, Outcome, ReplyKind};
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::address::AddressState;
 use crate::binding::SlotIndex;
 use crate::record::Journal;
-use crate::shard::{Assigned, Unavailable};
+use crate::shard::{Ask, Assigned, Unavailable};
 use crate::time::remaining;
 use core::net::Ipv4Addr;
 

@@ -23,12 +23,12 @@ mod request;
 mod silence;
 mod turn;
 
+pub use crate::shard::{Ask, Parked};
 pub use admit::admit;
-pub use plan::{Ask, Destination, NextHop, Notice, NoticeKind, Outcome, Parked, Plan, ReplyKind};
+pub use plan::{Destination, NextHop, Notice, NoticeKind, Outcome, Plan, ReplyKind};
 pub use query::{Arrival, Client, Path, Query};
 pub use reply::{Echo, Written, write_reply};
 pub use silence::Silence;
-pub(crate) use turn::Keys;
 pub use turn::decide;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::silence::Silence;
 use crate::config::Place;
-use crate::record::Sequence;
+use crate::shard::{Ask, Parked};
 use core::net::Ipv4Addr;
 use dhcp_wire::ethernet::Mac;
 
@@ -69,19 +69,6 @@ pub struct Plan {
     pub wait: Option<Parked>,
 }
 
-/// The binding that a parked ACK states; it is sent only while the binding still says the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parked {
-    /// Slot of the binding.
-    pub slot: u32,
-    /// Generation of its address.
-    pub generation: u64,
-    /// Its newest record, which has to be durable.
-    pub sequence: Sequence,
-    /// The newest reply parked for it: a newer REQUEST cancels the older reply.
-    pub ticket: u16,
-}
-
 /// Where a reply goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Destination {
@@ -104,20 +91,6 @@ pub enum NextHop {
     Station(Mac),
     /// Whoever the routes and ARP say.
     Routed,
-}
-
-/// A question to the worker that holds an address: both of its clients may have it by their
-/// reservation, and only one at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask {
-    /// The worker that is to yield.
-    pub owner: u8,
-    /// Address space.
-    pub space: u16,
-    /// The address.
-    pub addr: Ipv4Addr,
-    /// The generation the asker saw; a later one is not meant.
-    pub generation: u64,
 }
 
 /// What an operator is told of.

@@ -7,7 +7,7 @@ use crate::binding::SlotIndex;
 use crate::config::{Config, Link, Network, Subnet};
 use crate::identity::{Identity, Kind};
 use crate::record::Journal;
-use crate::shard::{ClientInfo, Shard, Wanted};
+use crate::shard::{ClientInfo, Keys, Shard, Wanted};
 use crate::time::Instant;
 use core::net::Ipv4Addr;
 use dhcp_wire::dhcp::{MessageType, code};
@@ -31,7 +31,7 @@ pub fn decide(
     let Some(subnet) = network.subnets.get(query.subnet.0 as usize) else {
         return Silence::NoNetwork.into();
     };
-    let keys = Keys::of(query, network);
+    let keys = keys_of(query, network);
     let now = now.secs();
     let mut turn = Turn {
         query,
@@ -61,39 +61,19 @@ pub fn decide(
     }
 }
 
-/// What a reservation may know the client by.
-#[derive(Debug)]
-pub(crate) struct Keys {
-    client_id: Option<Identity>,
-    hardware: Option<Identity>,
-}
-
-impl Keys {
-    fn of(query: &Query<'_>, network: &Network) -> Self {
-        if !network.has_reservations() {
-            return Self {
-                client_id: None,
-                hardware: None,
-            };
-        }
-        let client_id = query.options.get(code::CLIENT_ID).and_then(|value| {
-            let mut octets = [0; crate::record::MAX_IDENTITY - 1];
-            let len = value.copy_to(&mut octets)?;
-            Identity::new(Kind::ClientId, &[octets.get(..len)?])
-        });
-        Self {
-            client_id,
-            hardware: hardware_identity(&query.message),
-        }
+/// What a reservation may know the client by; nothing where nothing is reserved.
+fn keys_of(query: &Query<'_>, network: &Network) -> Keys {
+    if !network.has_reservations() {
+        return Keys::default();
     }
-
-    fn iter(&self) -> impl Iterator<Item = &Identity> {
-        self.client_id.iter().chain(&self.hardware)
-    }
-
-    /// Whether a reservation for `client` is this client's.
-    pub(crate) fn matches(&self, client: &[u8]) -> bool {
-        self.iter().any(|key| key.as_slice() == client)
+    let client_id = query.options.get(code::CLIENT_ID).and_then(|value| {
+        let mut octets = [0; crate::record::MAX_IDENTITY - 1];
+        let len = value.copy_to(&mut octets)?;
+        Identity::new(Kind::ClientId, &[octets.get(..len)?])
+    });
+    Keys {
+        client_id,
+        hardware: hardware_identity(&query.message),
     }
 }
 

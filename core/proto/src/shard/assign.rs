@@ -1,11 +1,10 @@
 //! Which address a client is offered: RFC 2131 §4.3.1, in its order.
 
 use super::claim::{Mercy, Oldest, Want};
-use super::{BESIDE, ClientInfo, Shard, Unavailable};
+use super::{BESIDE, ClientInfo, Keys, Shard, Unavailable};
 use crate::address::{AddressState, Claim, start_for};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, Pool, SubnetIndex};
-use crate::server::Keys;
 use core::net::Ipv4Addr;
 
 /// Stale hints that one search goes through in a pool before it looks elsewhere.

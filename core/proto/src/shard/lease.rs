@@ -1,13 +1,12 @@
 //! What happens to a lease: it begins, ends, is declined, yields. The records are written here too.
 
 use super::claim::{Mercy, Want};
-use super::{ClientInfo, RETURNING, Shard, Unavailable};
+use super::{Ask, ClientInfo, RETURNING, Shard, Unavailable};
 use crate::address::{AddressState, Claim, Space};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network};
 use crate::identity::Kind;
 use crate::record::{Journal, MAX_IDENTITY, Origin, Record, RecordKind};
-use crate::server::Ask;
 use core::net::Ipv4Addr;
 
 impl Shard {

@@ -23,6 +23,7 @@ mod claim;
 mod housekeeping;
 mod lease;
 mod restore;
+mod terms;
 mod view;
 
 use crate::address::{AddressState, Cell, Space, Word, Worker};
@@ -30,7 +31,6 @@ use crate::binding::{BindingState, Bindings, ListId, SlotIndex};
 use crate::config::{Config, Network, NetworkKey};
 use crate::identity::HashKey;
 use crate::record::Sequence;
-use crate::server::Parked;
 use crate::time::Wall;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -40,6 +40,8 @@ pub use claim::Unavailable;
 pub(crate) use claim::{Mercy, Want};
 pub use housekeeping::Turned;
 pub use restore::Restored;
+pub(crate) use terms::Keys;
+pub use terms::{Ask, Parked};
 pub use view::BindingView;
 
 /// Set in the network of a slot that holds an offer beside the client's lease.

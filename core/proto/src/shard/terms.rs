@@ -1,0 +1,53 @@
+//! What a shard and those who ask it say to each other.
+
+use crate::identity::Identity;
+use crate::record::Sequence;
+use core::net::Ipv4Addr;
+
+/// The binding that a parked ACK states; it is sent only while the binding still says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parked {
+    /// Slot of the binding.
+    pub slot: u32,
+    /// Generation of its address.
+    pub generation: u64,
+    /// Its newest record, which has to be durable.
+    pub sequence: Sequence,
+    /// The newest reply parked for it: a newer REQUEST cancels the older reply.
+    pub ticket: u16,
+}
+
+/// A question to the worker that holds an address: both of its clients may have it by their
+/// reservation, and only one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// The worker that is to yield.
+    pub owner: u8,
+    /// Address space.
+    pub space: u16,
+    /// The address.
+    pub addr: Ipv4Addr,
+    /// The generation the asker saw; a later one is not meant.
+    pub generation: u64,
+}
+
+/// What a reservation may know a client by.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// Option 61 as an identity.
+    pub(crate) client_id: Option<Identity>,
+    /// htype and chaddr as an identity.
+    pub(crate) hardware: Option<Identity>,
+}
+
+impl Keys {
+    /// The keys, the client-id first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Identity> {
+        self.client_id.iter().chain(&self.hardware)
+    }
+
+    /// Whether a reservation for `client` is this client's.
+    pub(crate) fn matches(&self, client: &[u8]) -> bool {
+        self.iter().any(|key| key.as_slice() == client)
+    }
+}
