@@ -92,12 +92,13 @@ impl<J: Journal> Turn<'_, J> {
         }
         if word.owner() != self.shard.worker() {
             let (owner, generation) = (word.owner().0, word.generation().number());
-            return Some(Ask {
+            let ask = Ask {
                 owner,
                 space: space.0,
                 addr,
                 generation,
-            });
+            };
+            return self.shard.is_new_question(ask).then_some(ask);
         }
         let holder = self.shard.holder(self.config, space, addr)?;
         let client = self.client()?;

@@ -179,6 +179,19 @@ impl Shard {
         self.end(config, network, slot);
     }
 
+    /// Notes a question to another worker; whether it is a new one. Who was asked and goes on has
+    /// a lease that is not to be ended, so that to ask again would be to wait for ever (C178).
+    pub(crate) fn is_new_question(&mut self, ask: Ask) -> bool {
+        let new = !self.asked.contains(&Some(ask));
+        if new {
+            self.asked.rotate_right(1);
+            if let Some(newest) = self.asked.first_mut() {
+                *newest = Some(ask);
+            }
+        }
+        new
+    }
+
     /// Another worker's client has the reservation that a client of this shard is using: its
     /// binding ends, if it is still the one that was meant and not the owner of the reservation
     /// alone. Whether it ended.

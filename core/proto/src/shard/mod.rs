@@ -51,6 +51,10 @@ pub(crate) const BESIDE: u32 = 1 << 31;
 /// comes to nothing.
 const RETURNING: u8 = 1;
 
+/// Questions to other workers that are remembered: clients whose reserved address another one is
+/// using and that ask for it at the same time.
+const ASKED: usize = 16;
+
 /// The bindings of one worker.
 #[derive(Debug)]
 pub struct Shard {
@@ -61,6 +65,8 @@ pub struct Shard {
     pub(crate) bindings: Bindings,
     lists: Vec<Lists>,
     sweep: SlotIndex,
+    /// The last questions to other workers, newest first.
+    asked: [Option<Ask>; ASKED],
     counts: Counts,
 }
 
@@ -132,6 +138,7 @@ impl Shard {
             bindings,
             lists,
             sweep,
+            asked: [None; ASKED],
             counts: Counts::default(),
         })
     }

@@ -1,9 +1,8 @@
 //! RFC 2131 §4.3.1: which address a DISCOVER is offered, and with what.
 
 use crate::client::{SERVER, client};
+use crate::reserved::kept;
 use crate::world::{Setup, World, ip, net, pool, subnet};
-use dhcp_proto::config::Reservation;
-use dhcp_proto::identity::{Identity, Kind};
 use dhcp_proto::server::{NoticeKind, Silence};
 use dhcp_wire::dhcp::code;
 use std::collections::BTreeSet;
@@ -19,15 +18,6 @@ fn small(first: &str, last: &str) -> Setup {
     let mut setup = Setup::default();
     setup.home_subnet().pools = vec![pool(first, last)];
     setup
-}
-
-/// `addr` kept for `client(n)`.
-fn kept(n: u8, addr: &str) -> Reservation {
-    let identity = Identity::new(Kind::Chaddr, &[&[1, 2, 0, 0, 0, 0, n]]).unwrap();
-    Reservation {
-        client: identity.as_slice().into(),
-        addr: ip(addr),
-    }
 }
 
 fn offered(world: &mut World, n: u8) -> Ipv4Addr {
@@ -55,7 +45,7 @@ fn c030_a_client_with_a_lease_is_offered_its_address() {
 fn c030_a_lease_that_is_reserved_for_another_is_not_offered() {
     let mut world = Setup::default().world();
     let addr = world.lease(&client(1)).yiaddr();
-    let reservation = kept(2, &addr.to_string());
+    let reservation = kept(2, addr);
     world.setup.home().reservations.push(reservation);
     world.restart();
     assert_ne!(offered(&mut world, 1), addr);
@@ -78,7 +68,11 @@ fn c030_a_lease_that_is_excluded_or_in_no_pool_any_more_is_not_offered() {
 fn c030_a_client_with_a_lease_and_a_reservation_elsewhere_is_offered_the_reservation() {
     let mut world = Setup::default().world();
     let addr = world.lease(&client(1)).yiaddr();
-    world.setup.home().reservations.push(kept(1, "10.0.0.200"));
+    world
+        .setup
+        .home()
+        .reservations
+        .push(kept(1, ip("10.0.0.200")));
     world.restart();
     let offer = world.send(client(1).discover()).offer();
     assert_eq!(offer.yiaddr(), ip("10.0.0.200"));
@@ -140,7 +134,7 @@ fn c032_the_address_of_option_50_is_offered_if_it_is_free() {
 fn c032_an_address_that_is_not_to_be_had_is_ignored() {
     let mut setup = Setup::default();
     setup.home_subnet().excluded = vec![(ip("10.0.0.18"), ip("10.0.0.20"))];
-    setup.home().reservations.push(kept(9, "10.0.0.12"));
+    setup.home().reservations.push(kept(9, ip("10.0.0.12")));
     let mut world = setup.world();
     let taken = world.lease(&client(1)).yiaddr();
     let held = offered(&mut world, 2);

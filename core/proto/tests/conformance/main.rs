@@ -23,6 +23,7 @@ mod extending;
 mod fields;
 mod framing;
 mod reboot;
+mod reserved;
 mod selecting;
 mod sequences;
 mod world;
