@@ -1,7 +1,8 @@
 //! Any sequence of messages, time and restarts, over one to three shards: what must hold after
 //! each step, and what must be left at the end.
 
-use crate::client::{Msg, SERVER, client};
+use crate::client::{Msg, SERVER};
+use crate::reserved::kept;
 use crate::world::{Answer, Setup, World, ip, pool};
 use core::time::Duration;
 use dhcp_proto::config::LeaseTimes;
@@ -10,9 +11,14 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-const CLIENTS: u8 = 6;
+/// The last two are one station, before and after its system has started: its reservation is
+/// for both of them.
+const CLIENTS: u8 = 8;
+const STATION: [u8; 2] = [7, 8];
 /// Addresses in the pool, fewer than clients.
 const ADDRESSES: u8 = 4;
+/// The address of the reservation, in no pool.
+const KEPT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
 const LEASE: u32 = 600;
 const GRACE: u64 = 30;
 const PROBATION: u64 = 300;
@@ -44,14 +50,28 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (n.clone(), addr).prop_map(|(n, addr)| Step::Usurp { n, addr }),
         2 => n.clone().prop_map(|n| Step::Release { n }),
         1 => n.prop_map(|n| Step::Decline { n }),
-        4 => prop_oneof![Just(1), Just(4), Just(61), Just(300), Just(660)]
+        4 => prop_oneof![Just(1), Just(4), Just(61), Just(605), Just(660)]
             .prop_map(|seconds| Step::Pass { seconds }),
         1 => (1..=3u16).prop_map(|shards| Step::Restart { shards }),
     ]
 }
 
+/// The addresses of the pool, one behind it, and the reserved one.
 fn nth(addr: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, 0, 0, 10 + addr)
+    if addr > ADDRESSES {
+        KEPT
+    } else {
+        Ipv4Addr::new(10, 0, 0, 10 + addr)
+    }
+}
+
+fn client(n: u8) -> Msg {
+    let [firmware, system] = STATION;
+    if n == system {
+        crate::client::client(firmware).client_id(b"\0system")
+    } else {
+        crate::client::client(n)
+    }
 }
 
 /// What the clients believe, which is what the server owes them.
@@ -70,6 +90,7 @@ impl Model {
         let home = setup.home();
         home.rules.grace = Duration::from_secs(GRACE);
         home.rules.probation = Duration::from_secs(PROBATION);
+        home.reservations.push(kept(STATION[0], KEPT));
         let subnet = setup.home_subnet();
         subnet.pools = vec![pool("10.0.0.10", "10.0.0.13")];
         subnet.lease = LeaseTimes {
@@ -133,7 +154,13 @@ impl Model {
         match step {
             Step::Discover { n, wish } => {
                 let discover = client(n).discover();
-                let had = self.lease(n);
+                // The one half of the station ends the other's lease, and leaves its own.
+                let is_station = STATION.contains(&n);
+                let had = self.lease(n).filter(|_| !is_station);
+                if is_station {
+                    self.leases
+                        .retain(|other, (addr, _)| *other == n || *addr != KEPT);
+                }
                 let discover = match wish {
                     Some(wish) => discover.requested(nth(wish)),
                     None => discover,
@@ -206,11 +233,17 @@ impl Model {
         assert_eq!(offered.len(), usize::from(ADDRESSES));
         let more = self.world.send(client(99).discover());
         assert_eq!(more.silence(), Silence::NoAddress);
+        let reserved = self.world.send(client(STATION[0]).discover());
+        assert_eq!(reserved.offer().yiaddr(), KEPT);
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_sequence_keeps_every_lease_and_leaks_no_address(
