@@ -23,10 +23,13 @@ pub enum Event {
     ConfigInvalid,
     /// The file is taken; the line names something legal that is rarely meant. Look at the place.
     ConfigWarning,
+    /// A line of DPDK's own log; `eal.log_level` says which are passed on. Look at it when a device
+    /// does not work.
+    DpdkLog,
     /// Huge pages do not suffice, ordinary pages are used: the server is slower. Reserve more,
     /// `sysctl vm.nr_hugepages=…`, and restart.
     MemoryOrdinaryPages,
-    /// The store is open; the line says how many bindings it has. Nothing to do.
+    /// The store is open; the line says how many records and addresses it has. Nothing to do.
     StoreOpened,
     /// The last batch was cut off by a crash or power loss and is dropped. No client had been
     /// acknowledged from it. Nothing to do.
@@ -41,6 +44,23 @@ pub enum Event {
     StoreRecovered,
     /// The store is slower than the clients: requests are shed. Look at the disk's latency.
     StoreSlow,
+    /// A segment could not be synced; the store goes on in a new one, and nothing was acknowledged
+    /// that is not durable. Look at the disk named: it reports errors.
+    StoreSegmentAbandoned,
+    /// A file that the store does not need any more could not be removed; it does no harm. Look at
+    /// the owner and mode of the directory.
+    StoreLeftover,
+    /// The store could not be written when the server ended; what is lost was not acknowledged.
+    /// Remove the cause that `store.failed` named before the next start.
+    StoreStoppedDirty,
+    /// The store has no mark of its end, and the next start reads it as after a crash. Look at the
+    /// reason named.
+    StoreNotClosed,
+    /// The system refused the store a means to commit sooner, so replies wait a little longer. Give
+    /// the process `CAP_SYS_NICE` if that matters.
+    StoreLatency,
+    /// The bindings of the store are in the tables; the line says how many. Nothing to do.
+    BindingsRestored,
     /// The clock is ahead of the newest record by more than the longest lease: nobody expires
     /// until that is explained. Correct the clock.
     ClockAhead,
@@ -73,7 +93,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 32] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -81,6 +101,7 @@ impl Event {
         Self::ServerFailed,
         Self::ConfigInvalid,
         Self::ConfigWarning,
+        Self::DpdkLog,
         Self::MemoryOrdinaryPages,
         Self::StoreOpened,
         Self::StoreTornTail,
@@ -88,6 +109,12 @@ impl Event {
         Self::StoreFailed,
         Self::StoreRecovered,
         Self::StoreSlow,
+        Self::StoreSegmentAbandoned,
+        Self::StoreLeftover,
+        Self::StoreStoppedDirty,
+        Self::StoreNotClosed,
+        Self::StoreLatency,
+        Self::BindingsRestored,
         Self::ClockAhead,
         Self::PortUp,
         Self::PortDown,
@@ -112,6 +139,7 @@ impl Event {
             Self::ServerFailed => "server.failed",
             Self::ConfigInvalid => "config.invalid",
             Self::ConfigWarning => "config.warning",
+            Self::DpdkLog => "dpdk.log",
             Self::MemoryOrdinaryPages => "memory.ordinary_pages",
             Self::StoreOpened => "store.opened",
             Self::StoreTornTail => "store.torn_tail",
@@ -119,6 +147,12 @@ impl Event {
             Self::StoreFailed => "store.failed",
             Self::StoreRecovered => "store.recovered",
             Self::StoreSlow => "store.slow",
+            Self::StoreSegmentAbandoned => "store.segment_abandoned",
+            Self::StoreLeftover => "store.leftover",
+            Self::StoreStoppedDirty => "store.stopped_dirty",
+            Self::StoreNotClosed => "store.not_closed",
+            Self::StoreLatency => "store.latency",
+            Self::BindingsRestored => "bindings.restored",
             Self::ClockAhead => "clock.ahead",
             Self::PortUp => "port.up",
             Self::PortDown => "port.down",

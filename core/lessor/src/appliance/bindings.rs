@@ -94,7 +94,7 @@ pub(super) fn restore(
         );
         return Err(StartError::new(Exit::Config, what));
     }
-    info!(event = %Event::StoreOpened, bindings = tally.taken, "bindings are read");
+    info!(event = %Event::BindingsRestored, bindings = tally.taken, "bindings are read");
     if tally.outside > 0 {
         warn!(
             event = %Event::ConfigWarning,

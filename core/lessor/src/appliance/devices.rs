@@ -3,7 +3,7 @@
 use dpdk::{
     Eal, EalConfig, EalError, LogLevel, Mempool, MempoolConfig, Offloads, Port, PortConfig,
 };
-use dpdk::{RxQueue, TxQueue};
+use dpdk::{PortError, RxQueue, TxQueue};
 use tracing::{info, warn};
 
 use super::StartError;
@@ -66,7 +66,7 @@ pub(super) fn open(settings: &Settings) -> Result<Devices, StartError> {
                 wanted.name,
                 wanted.device.as_str()
             );
-            StartError::new(Exit::Unavailable, what).because(error)
+            StartError::new(exit_of_port(&error), what).because(error)
         })?;
         report(wanted, &started.port);
         let pairs = started.rx.into_iter().zip(started.tx);
@@ -133,9 +133,8 @@ fn mbufs(settings: &Settings) -> u32 {
 fn start(settings: &Settings, mbufs: u32) -> Result<&'static Eal, StartError> {
     let eal = &settings.eal;
     let octets = u64::from(mbufs) * (u64::from(DATA_ROOM) + MBUF_OVERHEAD) + EAL_OVERHEAD;
-    // Under no_huge DPDK takes 64 MB unless it is told more.
-    let memory = eal.memory.or_else(|| eal.no_huge.then_some(octets));
-    let memory = memory.map(|octets| u32::try_from(octets.div_ceil(1 << 20)).unwrap_or(u32::MAX));
+    // Taken at the start, so that a lack of huge pages is found before anything else is.
+    let memory = eal.memory.unwrap_or(octets).div_ceil(1 << 20);
     let pci = settings.ports.iter().filter_map(|port| match &port.device {
         config::Device::Pci(address) => Some(address.clone()),
         config::Device::Virtual(_) => None,
@@ -145,7 +144,7 @@ fn start(settings: &Settings, mbufs: u32) -> Result<&'static Eal, StartError> {
         file_prefix: eal.file_prefix.clone(),
         in_memory: eal.in_memory,
         no_huge: eal.no_huge,
-        memory_mib: memory,
+        memory_mib: Some(u32::try_from(memory).unwrap_or(u32::MAX)),
         single_file_segments: eal.single_file_segments,
         housekeeping: housekeeping.map(usize::from).collect(),
         pci: pci.collect(),
@@ -172,12 +171,27 @@ fn exit(error: &EalError) -> Exit {
     }
 }
 
+fn exit_of_port(error: &PortError) -> Exit {
+    match error {
+        PortError::Permission { .. } => Exit::NoPermission,
+        PortError::BadDevice(_)
+        | PortError::AlreadyOpen(_)
+        | PortError::QueuesInUse(_)
+        | PortError::NoPci(_)
+        | PortError::NoSuchDevice { .. }
+        | PortError::Probe { .. }
+        | PortError::TooManyQueues { .. }
+        | PortError::MtuTooLarge { .. }
+        | PortError::Setup { .. } => Exit::Unavailable,
+    }
+}
+
 fn log(level: LogLevel, line: &str) {
     if level <= LogLevel::Error {
-        tracing::error!(target: "dpdk", "{line}");
+        tracing::error!(target: "dpdk", event = %Event::DpdkLog, "{line}");
     } else if level <= LogLevel::Warning {
-        tracing::warn!(target: "dpdk", "{line}");
+        tracing::warn!(target: "dpdk", event = %Event::DpdkLog, "{line}");
     } else {
-        tracing::info!(target: "dpdk", "{line}");
+        tracing::info!(target: "dpdk", event = %Event::DpdkLog, "{line}");
     }
 }

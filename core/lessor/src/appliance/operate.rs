@@ -116,15 +116,6 @@ fn open_store(settings: &Settings) -> Result<Opened, StartError> {
             let (recovered, log) = opened.map_err(|error| {
                 StartError::new((&error).into(), "the store cannot be opened").because(error)
             })?;
-            let summary = recovered.summary();
-            info!(
-                event = %Event::StoreOpened,
-                directory = %settings.store.directory.display(),
-                segments = summary.segments,
-                records = summary.records,
-                addresses = summary.addresses,
-                "store is open"
-            );
             Ok(Some((log, recovered)))
         }
     }
@@ -227,7 +218,6 @@ impl Assembly {
                 Ok(_lcore) => worker.run(&clock, &stop),
                 Err(error) => {
                     error!(event = %Event::ServerFailed, %error, "worker has no lcore");
-                    stop.store(true, Ordering::Relaxed);
                 }
             }
         };
@@ -241,46 +231,38 @@ impl Assembly {
     fn attend(&self, plane: Plane, handles: &mut [Handle]) -> Result<(), StartError> {
         let socket = &self.settings.server.control;
         let plane: Arc<dyn control::ControlPlane> = Arc::new(plane);
-        let _served = control::Server::start(socket, plane).map_err(|error| {
-            StartError::new(Exit::Unavailable, "no control socket").because(error)
-        })?;
+        let _served = control::Server::start(socket, plane)
+            .map_err(|error| StartError::new(error.exit(), "no control socket").because(error))?;
         info!(
             event = %Event::ServerReady,
             workers = handles.len(),
             control = %socket.display(),
             "serving"
         );
-        let mut trouble = None;
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
             for handle in handles.iter_mut() {
                 while let Ok(notice) = handle.notices.pop() {
                     tell(&notice);
                 }
-                if handle.thread.is_finished() {
+                // Asked to stop, they end before this is back from its sleep.
+                if handle.thread.is_finished() && !self.stop.load(Ordering::Relaxed) {
                     return Err(StartError::new(Exit::Software, "a worker has ended"));
                 }
             }
-            self.watch_store(&mut trouble)?;
+            self.watch_store()?;
         }
         info!(event = %Event::ServerStopping, "asked to stop");
         Ok(())
     }
 
-    /// Logs when commits begin to fail and when they work again.
-    fn watch_store(&self, trouble: &mut Option<u64>) -> Result<(), StartError> {
-        let since = self.committer.stats().trouble_since;
-        match (&trouble, since) {
-            (None, Some(_)) => {
-                error!(event = %Event::StoreFailed, "the store cannot write; nobody is acknowledged");
-                if self.settings.store.on_failure == OnStoreFailure::Stop {
-                    return Err(StartError::new(Exit::IoError, "the store has failed"));
-                }
-            }
-            (Some(_), None) => info!(event = %Event::StoreRecovered, "the store writes again"),
-            (None, None) | (Some(_), Some(_)) => {}
+    /// Ends the server when commits begin to fail, if that is how it is configured. The committer
+    /// logs what happens.
+    fn watch_store(&self) -> Result<(), StartError> {
+        let failing = self.committer.stats().trouble_since.is_some();
+        if failing && self.settings.store.on_failure == OnStoreFailure::Stop {
+            return Err(StartError::new(Exit::IoError, "the store has failed"));
         }
-        *trouble = since;
         Ok(())
     }
 

@@ -118,7 +118,7 @@ impl Default for Eal {
             in_memory: true,
             single_file_segments: false,
             housekeeping_cores: None,
-            log_level: LogLevel::Warning,
+            log_level: LogLevel::Error,
         }
     }
 }

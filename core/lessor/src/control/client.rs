@@ -86,8 +86,14 @@ fn exchange(path: &Path, request: &Request) -> io::Result<String> {
     connection.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
-    connection.write_all(&line)?;
+    // A server that refuses the connection may have closed it, with its reason left to read.
+    match connection.write_all(&line) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut answer = String::new();
-    BufReader::new(connection).read_line(&mut answer)?;
+    if BufReader::new(connection).read_line(&mut answer)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(answer)
 }

@@ -15,8 +15,9 @@ use tracing::warn;
 
 use super::{Answer, ControlPlane, MAX_REQUEST, Request};
 use crate::event::Event;
+use crate::exit::Exit;
 
-/// Connections at a time; a further one is closed at once.
+/// Connections at a time; a further one is told so and closed.
 const MOST_CONNECTIONS: usize = 16;
 /// A client that says nothing for so long, or does not read its answer, is disconnected.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +36,20 @@ pub enum BindError {
     /// The system refused.
     #[error("{}: cannot listen here", .0.display())]
     System(PathBuf, #[source] io::Error),
+}
+
+impl BindError {
+    /// How the process ends.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Running(_) => Exit::Unavailable,
+            Self::System(_, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Exit::NoPermission
+            }
+            Self::NoSocket(_) | Self::System(..) => Exit::CantCreate,
+        }
+    }
 }
 
 /// A control socket that is served until this is dropped.
@@ -134,6 +149,9 @@ fn accept(listener: &UnixListener, plane: &Arc<dyn ControlPlane>, stop: &AtomicB
         };
         if open.fetch_add(1, Ordering::AcqRel) >= MOST_CONNECTIONS {
             open.fetch_sub(1, Ordering::AcqRel);
+            let why = format!("there are {MOST_CONNECTIONS} connections already; try again");
+            // Its buffer is empty, so this does not wait; a client that is gone wants no answer.
+            drop(send(&connection, &Answer::<()>::Error(why)));
             continue;
         }
         let (counted, plane) = (Arc::clone(&open), Arc::clone(plane));

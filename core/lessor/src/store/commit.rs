@@ -8,6 +8,7 @@ use super::encode::{self, MAX_RECORD};
 use super::ring::{Drain, RingCounters, RingMeter};
 use super::stats::{Stats, StatsView};
 use super::{Completion, Lsn, Store};
+use crate::event::Event;
 use core::net::Ipv4Addr;
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -269,14 +270,14 @@ impl<S: Store> Loop<S> {
         }
         if let Some(error) = trouble {
             tracing::error!(
-                event = "store.failed",
+                event = %Event::StoreFailed,
                 %error,
                 "the store cannot be written; requests are dropped until it can, and nothing \
                  is acknowledged that is not durable"
             );
         } else {
             tracing::info!(
-                event = "store.recovered",
+                event = %Event::StoreRecovered,
                 "the store works again, service resumes"
             );
         }
@@ -296,12 +297,12 @@ impl<S: Store> Loop<S> {
     fn finish(&mut self, unwritten: u64) -> Stopped {
         if unwritten > 0 {
             tracing::error!(
-                event = "store.stopped_dirty",
+                event = %Event::StoreStoppedDirty,
                 unwritten,
                 "the store could not be written at the end; what is lost was not acknowledged"
             );
         } else if let Err(error) = self.engine.close() {
-            tracing::warn!(event = "store.not_closed", %error, "the store has no mark of its end");
+            tracing::warn!(event = %Event::StoreNotClosed, %error, "the store has no mark of its end");
         }
         Stopped { unwritten }
     }
@@ -310,12 +311,12 @@ impl<S: Store> Loop<S> {
 /// Commits must not wait behind others' work; without the right to say so they still come.
 fn prefer_this_thread() {
     if rustix::process::setpriority_process(None, -20).is_err() {
-        tracing::debug!(event = "store.priority", "no right to raise the priority");
+        tracing::debug!(event = %Event::StoreLatency, "no right to raise the priority");
     }
     // The sleep after an empty round is as long as said, not 50 µs longer.
     if rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).is_err() {
         tracing::debug!(
-            event = "store.timer_slack",
+            event = %Event::StoreLatency,
             "no right to lower the timer slack"
         );
     }

@@ -87,7 +87,7 @@ pub enum StoreError {
     /// Acknowledged records are unreadable.
     #[error(
         "store is damaged: {} at offset {offset}: {what}; run `lessor store verify` for the \
-         whole extent, then restore the directory or run `lessor store repair`", file.display()
+         whole extent, then restore the directory from a copy, or move it away and begin anew", file.display()
     )]
     Damaged {
         /// The file.

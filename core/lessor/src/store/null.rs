@@ -1,6 +1,7 @@
 //! The engine that keeps nothing: for measuring the server without a disk, and for nothing else.
 
 use super::{Batch, Completion, Lsn, Store};
+use crate::event::Event;
 use std::collections::VecDeque;
 use std::io;
 
@@ -16,7 +17,7 @@ impl NullStore {
     #[must_use]
     pub fn new() -> Self {
         tracing::warn!(
-            event = "store.not_durable",
+            event = %Event::StoreNotDurable,
             "engine = \"none\": ACKs are NOT durable, every binding is lost at the end of this \
              process and its address will be given to another client; for measuring only"
         );

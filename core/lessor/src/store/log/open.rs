@@ -9,6 +9,7 @@ use super::chain::{Link, segment_ids};
 use super::recovery::{Found, Recovered, recover};
 use super::segment::{self, BLOCK_LEN, Predecessor, SegmentHeader, SegmentId, VERSION};
 use super::writer::Log;
+use crate::event::Event;
 use crate::store::StoreError;
 use crate::store::batch::Batch;
 use crate::store::medium::{FileMedium, Locking, Medium, MediumFile};
@@ -208,7 +209,7 @@ fn report<M: Medium>(recovered: &Recovered<M>, medium: &M) {
     let summary = recovered.summary();
     if let Some(torn) = &summary.torn {
         tracing::warn!(
-            event = "store.torn_tail",
+            event = %Event::StoreTornTail,
             file = %torn.file.display(),
             offset = torn.offset,
             octets = torn.octets,
@@ -217,7 +218,7 @@ fn report<M: Medium>(recovered: &Recovered<M>, medium: &M) {
         );
     }
     tracing::info!(
-        event = "store.opened",
+        event = %Event::StoreOpened,
         dir = %medium.dir().display(),
         segments = summary.segments,
         records = summary.records,
@@ -254,7 +255,7 @@ fn tidy<M: Medium>(medium: &M, found: &Found) {
 fn untidy<M: Medium>(medium: &M, name: &str, result: io::Result<()>) {
     if let Err(error) = result {
         tracing::warn!(
-            event = "store.leftover",
+            event = %Event::StoreLeftover,
             file = %medium.dir().join(name).display(),
             %error,
             "cannot remove what is not needed any more; it does no harm"

@@ -16,6 +16,7 @@
 use super::frame::{self, FrameKind};
 use super::open::LogOptions;
 use super::segment::{self, BLOCK_LEN, Predecessor, SegmentHeader, SegmentId};
+use crate::event::Event;
 use crate::store::Store;
 use crate::store::batch::{Batch, Completion};
 use crate::store::encode::Lsn;
@@ -136,7 +137,7 @@ impl<M: Medium> Log<M> {
     fn abandon(&mut self, error: &io::Error) {
         if let Some(active) = self.active.take() {
             tracing::error!(
-                event = "store.segment_abandoned",
+                event = %Event::StoreSegmentAbandoned,
                 file = %self.medium.dir().join(segment::name(active.id)).display(),
                 offset = active.at,
                 %error,
