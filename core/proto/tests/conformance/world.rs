@@ -1,8 +1,8 @@
 //! A server on virtual time: shards, address words and a journal, and nothing else.
 
 use crate::client::Msg;
-use dhcp_proto::address::{Directory, Space, Worker};
-use dhcp_proto::binding::{Bindings, Sizes, Storage};
+use dhcp_proto::address::{AddressState, Directory, Space, Worker};
+use dhcp_proto::binding::{BindingState, Bindings, Sizes, SlotIndex, Storage};
 use dhcp_proto::config::{
     Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionEntry, OptionSet,
     PoolSpec, Prefix, Reservation, Rules, Spec, SubnetSpec,
@@ -610,14 +610,64 @@ impl World {
             .ack()
     }
 
-    /// What must hold after every step.
+    /// What must hold after every step: slots, words and counts say the same.
     pub fn check(&self) {
+        let mut owned = BTreeMap::new();
         for shard in &self.shards {
-            assert_eq!(
-                shard.counts().inconsistent,
-                0,
-                "slot and word disagree: {shard:?}"
-            );
+            self.check_slots(shard, &mut owned);
         }
+        for subnet in self.config.networks().iter().flat_map(|n| &n.subnets) {
+            for addr in subnet.pools.iter().flat_map(|p| p.first..=p.last) {
+                let state = self.config.cell(Space(0), addr).unwrap().load().state();
+                let has_owner = owned.contains_key(&addr);
+                let wants_one = match state {
+                    AddressState::Free | AddressState::Remembered => false,
+                    AddressState::Held | AddressState::Bound | AddressState::SetAside => true,
+                };
+                assert_eq!(has_owner, wants_one, "{addr} is {state:?}");
+            }
+        }
+    }
+
+    /// Each slot with a right to an address is the only one, and its word says so.
+    fn check_slots(&self, shard: &Shard, owned: &mut BTreeMap<Ipv4Addr, SlotIndex>) {
+        let (mut offered, mut active, mut set_aside) = (0, 0, 0);
+        let bindings = shard.bindings();
+        let mut at = SlotIndex::NONE;
+        while let Some(index) = bindings.next_after(at) {
+            at = index;
+            let slot = bindings.slot(index).unwrap();
+            let addr = Ipv4Addr::from_bits(slot.addr);
+            let Some(cell) = self.config.cell(Space(0), addr) else {
+                assert_eq!(slot.addr, 0, "{addr} has no word");
+                continue;
+            };
+            let word = cell.load();
+            let own =
+                word.owner() == shard.worker() && word.generation().number() == slot.generation();
+            let (count, state) = match slot.state {
+                BindingState::Offered => (&mut offered, AddressState::Held),
+                BindingState::Active => (&mut active, AddressState::Bound),
+                // Until its grace is over.
+                BindingState::Expired if own && word.state() == AddressState::Bound => {
+                    (&mut active, AddressState::Bound)
+                }
+                BindingState::Abandoned => (&mut set_aside, AddressState::SetAside),
+                BindingState::Available | BindingState::Expired | BindingState::Released => {
+                    continue;
+                }
+            };
+            *count += 1;
+            assert!(own && word.state() == state, "{addr}: {slot:?}, {word:?}");
+            assert_eq!(cell.slot(), index.0, "{addr}: its word names another slot");
+            let other = owned.insert(addr, index);
+            assert_eq!(other, None, "{addr} has two owners");
+        }
+        let counts = shard.counts();
+        assert_eq!(
+            (counts.offered, counts.active, counts.set_aside),
+            (offered, active, set_aside)
+        );
+        assert_eq!(counts.inconsistent, 0, "slot and word disagree: {shard:?}");
     }
 }
