@@ -142,23 +142,23 @@ impl Asked<'_> {
             }
             Path::Routed => Ok((path, by_ciaddr().ok_or(Silence::ForeignCiaddr)?)),
             Path::Direct => {
-                // A unicast names its network by ciaddr, here one of the link's own.
-                let own =
-                    by_ciaddr().filter(|_| self.unicast && self.kind != MessageType::Discover);
-                Ok((
-                    path,
-                    own.or_else(|| self.of_link()).ok_or(Silence::NoNetwork)?,
-                ))
+                // A unicast names its network by ciaddr (C152).
+                if self.unicast && self.has_addr() {
+                    return Ok((path, by_ciaddr().ok_or(Silence::ForeignCiaddr)?));
+                }
+                Ok((path, self.of_link().ok_or(Silence::NoNetwork)?))
             }
         }
     }
 
+    /// Whether the client says that it has an address; one that DISCOVERs has none (C156).
+    fn has_addr(&self) -> bool {
+        !self.message.ciaddr().is_unspecified() && self.kind != MessageType::Discover
+    }
+
     /// Direct or routed; giaddr is 0.
     fn path(&self) -> Path {
-        let ciaddr = self.message.ciaddr();
-        // C156: a client that DISCOVERs has no address.
-        let has_addr = !ciaddr.is_unspecified() && self.kind != MessageType::Discover;
-        let away = has_addr && !self.link.is_attached(ciaddr);
+        let away = self.has_addr() && !self.link.is_attached(self.message.ciaddr());
         // Only a unicast can have crossed a router (C143); a broadcast is of this link.
         if self.unicast && away {
             Path::Routed

@@ -44,8 +44,11 @@ impl Addressing<'_> {
             .iter()
             .find(|a| subnet.prefix.contains(a.addr));
         match self.query.path {
-            Path::Direct => on_subnet.map_or_else(|| self.source(near), |a| a.addr),
-            Path::Relayed | Path::Routed => self.source(near),
+            // C145: what was sent to one of our addresses is answered from it, in option 54 too.
+            Path::Direct if !self.query.unicast => {
+                on_subnet.map_or_else(|| self.source(near), |a| a.addr)
+            }
+            Path::Direct | Path::Relayed | Path::Routed => self.source(near),
         }
     }
 

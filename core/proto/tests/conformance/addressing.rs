@@ -2,7 +2,7 @@
 
 use crate::client::{Msg, RELAY, SERVER, client};
 use crate::world::{Reply, Setup, ip, link, net, pool, subnet};
-use dhcp_proto::server::NextHop;
+use dhcp_proto::server::{NextHop, Silence};
 use dhcp_wire::ethernet::Mac;
 use std::net::Ipv4Addr;
 
@@ -158,4 +158,34 @@ fn c011_a_configured_option_54_is_sent_and_accepted() {
         world.send(client(1).select(&offer)).ack().server_id(),
         ip("192.0.2.1")
     );
+}
+
+#[test]
+fn c145_what_is_sent_to_a_second_address_is_answered_from_it() {
+    let setup = Setup {
+        links: vec![link(0, (0, 0), &["10.0.0.1/24", "10.0.0.2/24"])],
+        ..Setup::default()
+    };
+    let mut world = setup.world();
+    let lease = world.lease(&client(1));
+    world.pass(1800);
+    let second = ip("10.0.0.2");
+    let renew = client(1).request().ciaddr(lease.yiaddr()).unicast(second);
+    let ack = world.send(renew).ack();
+    assert_eq!((ack.destination.source, ack.server_id()), (second, second));
+}
+
+#[test]
+fn c152_a_unicast_about_an_address_of_no_network_is_not_answered() {
+    let setup = Setup {
+        links: vec![link(0, (0, 0), &["10.0.0.1/24", "10.77.0.1/24"])],
+        ..Setup::default()
+    };
+    let mut world = setup.world();
+    // On the link, but in no network of ours.
+    let renew = client(1)
+        .request()
+        .ciaddr(ip("10.77.0.9"))
+        .unicast(ip("10.0.0.1"));
+    assert_eq!(world.send(renew).silence(), Silence::ForeignCiaddr);
 }
