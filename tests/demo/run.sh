@@ -125,7 +125,7 @@ END
 
 start_server() {
     # In a session of its own, so that Ctrl-C reaches this script alone.
-    setsid ip netns exec $server "$lessor" run --config $config >$dir/server.log 2>&1 9>&- &
+    setsid setpriv --pdeathsig TERM ip netns exec $server "$lessor" run --config $config >$dir/server.log 2>&1 9>&- &
     server_pid=$!
     await $dir/server.log 'server\.ready' 0
     grep 'server\.ready' $dir/server.log
@@ -157,7 +157,7 @@ tell_client() {
 show() {
     say "udhcpc obtains a lease"
     lines_shown=0
-    setsid ip netns exec $client \
+    setsid setpriv --pdeathsig TERM ip netns exec $client \
         udhcpc -f -i eth0 -s $dir/hook -t 10 -T 3 >$dir/client.log 2>&1 9>&- &
     client_pid=$!
     show_client "lease of .* obtained"

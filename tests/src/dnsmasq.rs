@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::lab::{Lab, Namespace};
 use crate::process::Process;
 
-/// A running dnsmasq.
+/// A dnsmasq in its namespace. Dropping it ends it.
 #[derive(Debug)]
 pub struct Dnsmasq {
-    _process: Process,
-    leases: PathBuf,
+    namespace: Namespace,
+    dir: PathBuf,
+    range: Range,
+    process: Process,
 }
 
 /// What it hands out, and for how long.
@@ -28,44 +30,60 @@ pub struct Range {
 }
 
 impl Dnsmasq {
-    /// Starts it on `interface` of `namespace`, which has an address there.
+    /// Starts it on `eth0` of `namespace`, which has an address there.
     #[must_use]
-    pub fn start(lab: &Lab, namespace: &Namespace, interface: &str, range: Range) -> Self {
-        let leases = lab.dir().join(format!("{}.leases", namespace.role()));
-        let Range { first, last, .. } = range;
-        let mut command = namespace.command("dnsmasq");
-        command
-            .args([
-                "-k",
-                "-p",
-                "0",
-                "--no-ping",
-                "--log-dhcp",
-                "--log-facility=-",
-            ])
-            .args(["--conf-file=/dev/null", "--pid-file=", "-u", "root"])
-            .args(["--bind-interfaces", "-i", interface, "--dhcp-authoritative"])
-            .arg(format!("--dhcp-range={first},{last},{}", range.lease_time))
-            .arg(format!("--dhcp-leasefile={}", leases.display()));
-        if let Some((t1, t2)) = range.t1_t2 {
-            command.arg(format!("--dhcp-option-force=58,{t1}"));
-            command.arg(format!("--dhcp-option-force=59,{t2}"));
-        }
-        let log = lab.dir().join(format!("{}.log", namespace.role()));
-        let mut process = Process::start(command, &log);
-        process.wait_for("DHCP, IP range");
+    pub fn start(lab: &Lab, namespace: &Namespace, range: Range) -> Self {
+        let dir = lab.dir().join(namespace.role());
+        fs::create_dir_all(&dir).expect("dnsmasq's folder");
         Self {
-            _process: process,
-            leases,
+            process: launch(namespace, &dir, range),
+            namespace: namespace.clone(),
+            dir,
+            range,
         }
+    }
+
+    /// Ends it.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again with the leases that it had.
+    pub fn restart(&mut self) {
+        self.process = launch(&self.namespace, &self.dir, self.range);
     }
 
     /// Whether its lease file names `address`.
     #[must_use]
     pub fn holds(&self, address: Ipv4Addr) -> bool {
-        let text = fs::read_to_string(&self.leases).unwrap_or_default();
+        let text = fs::read_to_string(self.dir.join("leases")).unwrap_or_default();
         let wanted = address.to_string();
         text.lines()
             .any(|line| line.split_whitespace().nth(2) == Some(&wanted))
     }
+}
+
+fn launch(namespace: &Namespace, dir: &Path, range: Range) -> Process {
+    let Range { first, last, .. } = range;
+    let mut command = namespace.command("dnsmasq");
+    command
+        .args([
+            "-k",
+            "-p",
+            "0",
+            "--no-ping",
+            "--log-dhcp",
+            "--log-facility=-",
+        ])
+        .args(["--conf-file=/dev/null", "--pid-file=", "-u", "root"])
+        .args(["--bind-interfaces", "-i", "eth0", "--dhcp-authoritative"])
+        .arg(format!("--dhcp-range={first},{last},{}", range.lease_time))
+        .arg(format!("--dhcp-leasefile={}/leases", dir.display()));
+    if let Some((t1, t2)) = range.t1_t2 {
+        command.arg(format!("--dhcp-option-force=58,{t1}"));
+        command.arg(format!("--dhcp-option-force=59,{t2}"));
+    }
+    let mut process = Process::start(command, &dir.with_extension("log"));
+    process.wait_for("DHCP, IP range");
+    process
 }

@@ -60,10 +60,12 @@ impl Lessor {
     #[must_use]
     pub fn leases(&self) -> Vec<Lease> {
         let text = self.cli(&["leases", "list", "--json"]);
-        let list: Value = serde_json::from_str(&text).expect("`--json` writes JSON");
-        let rows = list.as_array().expect("a list of leases");
-        rows.iter()
-            .map(|row| Lease::read(row).unwrap_or_else(|| panic!("a lease: {row}")))
+        let lease = |line| {
+            let row: Value = serde_json::from_str(line).ok()?;
+            Lease::read(&row)
+        };
+        text.lines()
+            .map(|line| lease(line).unwrap_or_else(|| panic!("a lease: {line}")))
             .collect()
     }
 
@@ -101,8 +103,8 @@ impl Lessor {
 pub struct Lease {
     /// The address.
     pub address: Ipv4Addr,
-    /// The holder's hardware address.
-    pub chaddr: [u8; 6],
+    /// The holder's hardware address, where there is one.
+    pub chaddr: Option<[u8; 6]>,
     /// What became of it.
     pub state: State,
 }
@@ -118,6 +120,8 @@ pub enum State {
     Released,
     /// Declined.
     Abandoned,
+    /// Anybody's.
+    Available,
 }
 
 impl Lease {
@@ -128,18 +132,20 @@ impl Lease {
             "expired" => State::Expired,
             "released" => State::Released,
             "abandoned" => State::Abandoned,
+            "available" => State::Available,
             _ => return None,
         };
-        let mut chaddr = [0; 6];
-        for (octet, digits) in chaddr.iter_mut().zip(text("hw_address")?.split(':')) {
-            *octet = u8::from_str_radix(digits, 16).ok()?;
-        }
         Some(Self {
             address: text("address")?.parse().ok()?,
-            chaddr,
+            chaddr: hardware_address(text("hw_address")?),
             state,
         })
     }
+}
+
+fn hardware_address(text: &str) -> Option<[u8; 6]> {
+    let octets = text.split(':').map(|digits| u8::from_str_radix(digits, 16));
+    octets.collect::<Result<Vec<u8>, _>>().ok()?.try_into().ok()
 }
 
 fn launch(namespace: &Namespace, dir: &Path, start: u32) -> Process {

@@ -39,7 +39,7 @@ fn setup() -> Setup {
         lease_time: 120,
         t1_t2: Some((5, 10)),
     };
-    let dnsmasq = Dnsmasq::start(&lab, &server, "eth0", range);
+    let dnsmasq = Dnsmasq::start(&lab, &server, range);
     Setup {
         dnsmasq,
         client,
@@ -66,6 +66,25 @@ fn lives(driver: impl Driver + 'static) {
             !setup.dnsmasq.holds(address)
         });
     }
+}
+
+/// Asks in vain at T1, and is answered at T2.
+fn rebinds(driver: impl Driver + 'static, asked: Event) {
+    if !may_make_namespaces() {
+        return;
+    }
+    let mut setup = setup();
+    let mut client = Client::start(&setup.lab, &setup.client, driver);
+    client.wait_for(Event::Bound);
+    let address = client.address();
+    setup.dnsmasq.kill();
+    client.wait_for(Event::Unicast);
+    if asked == Event::Broadcast {
+        client.wait_for(Event::Broadcast);
+    }
+    setup.dnsmasq.restart();
+    client.wait_for(Event::Rebound);
+    assert_eq!(client.address(), address);
 }
 
 fn reboots(driver: impl Driver + 'static) {
@@ -101,6 +120,22 @@ fn dhcpcd_is_driven_through_its_life() {
 #[test]
 fn networkd_is_driven_through_its_life() {
     lives(Networkd::default());
+}
+
+#[test]
+fn dhclient_is_driven_to_its_t2() {
+    rebinds(Dhclient, Event::Broadcast);
+}
+
+#[test]
+fn dhcpcd_is_driven_to_its_t2() {
+    rebinds(Dhcpcd::default(), Event::Broadcast);
+}
+
+#[test]
+fn networkd_is_driven_to_its_t2() {
+    // Its next REQUEST after the one of T1 is that of T2 or comes a minute later.
+    rebinds(Networkd::default(), Event::Unicast);
 }
 
 #[test]

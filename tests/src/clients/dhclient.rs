@@ -30,21 +30,30 @@ impl Driver for Dhclient {
     }
 
     fn events(&self, log: &str) -> Vec<Event> {
-        log.lines()
-            .filter_map(|line| match line {
-                "hook: BOUND" => Some(Event::Bound),
-                "hook: RENEW" => Some(Event::Renewed),
-                "hook: REBIND" => Some(Event::Rebound),
-                "hook: REBOOT" => Some(Event::Rebooted),
-                _ if line.starts_with("DHCPRELEASE") => Some(Event::Released),
-                _ if line.starts_with("DHCPDECLINE") => Some(Event::Declined),
-                _ if line.starts_with("DHCPREQUEST") && line.contains("to 255.255.255.255") => {
-                    Some(Event::Broadcast)
+        // Its script is told RENEW after the broadcast of T2 too.
+        let mut extended = Event::Renewed;
+        let mut events = Vec::new();
+        for line in log.lines() {
+            if line.starts_with("DHCPREQUEST") && line.contains("to 255.255.255.255") {
+                extended = Event::Rebound;
+                events.push(Event::Broadcast);
+            } else if line.starts_with("DHCPREQUEST") {
+                extended = Event::Renewed;
+                events.push(Event::Unicast);
+            } else if line.starts_with("DHCPRELEASE") {
+                events.push(Event::Released);
+            } else if line.starts_with("DHCPDECLINE") {
+                events.push(Event::Declined);
+            } else if let Some(reason) = line.strip_prefix("hook: ") {
+                match reason {
+                    "BOUND" => events.push(Event::Bound),
+                    "RENEW" | "REBIND" => events.push(extended),
+                    "REBOOT" => events.push(Event::Rebooted),
+                    _ => {}
                 }
-                _ if line.starts_with("DHCPREQUEST") => Some(Event::Unicast),
-                _ => None,
-            })
-            .collect()
+            }
+        }
+        events
     }
 
     fn release(&self, client: &Client) {

@@ -49,7 +49,7 @@ impl Driver for Dhcpcd {
                 _ if said.starts_with("sending RELEASE") => Some(Event::Released),
                 _ if said.starts_with("sending DECLINE") => Some(Event::Declined),
                 _ if said.starts_with("renewing lease") => Some(Event::Unicast),
-                _ if said.starts_with("rebinding lease") => Some(Event::Broadcast),
+                _ if said.starts_with("failed to renew") => Some(Event::Broadcast),
                 _ => None,
             })
             .collect()
