@@ -15,6 +15,16 @@ use dhcp_wire::dhcp::code;
 /// clients repeat after 4 and 8 s, RFC 2131 §4.1.
 const REPEAT: u32 = 16;
 
+/// Option 82 of a query, as far as it can be stored.
+pub(super) enum AgentInfo<'a> {
+    /// There is none.
+    Absent,
+    /// More than a record holds: it is echoed only.
+    TooLong,
+    /// Its octets.
+    Octets(&'a [u8]),
+}
+
 impl<J: Journal> Turn<'_, J> {
     pub(super) fn addressing(&self) -> Addressing<'_> {
         Addressing {
@@ -140,26 +150,32 @@ impl<J: Journal> Turn<'_, J> {
             return true;
         };
         let message = &self.query.message;
-        let new_circuit = self.agent_info(&mut [0; MAX_AGENT_INFO], |info| {
-            info.is_some_and(|info| info != self.shard.bindings.agent_info(slot))
+        let stored = self.shard.bindings.agent_info(slot);
+        let new_circuit = self.agent_info(&mut [0; MAX_AGENT_INFO], |info| match info {
+            AgentInfo::Absent => false,
+            AgentInfo::TooLong => !stored.is_empty(),
+            AgentInfo::Octets(info) => info != stored,
         });
         let relay = message.giaddr();
         new_circuit || (!relay.is_unspecified() && relay.to_bits() != binding.giaddr)
     }
 
-    /// Option 82 joined, as it is stored; `None` if there is none, or it decides nothing (C160).
-    fn agent_info<T>(
+    /// Option 82 joined, as it is stored; absent also if it decides nothing (C160).
+    pub(super) fn agent_info<T>(
         &self,
         room: &mut [u8; MAX_AGENT_INFO],
-        then: impl FnOnce(Option<&[u8]>) -> T,
+        then: impl FnOnce(AgentInfo<'_>) -> T,
     ) -> T {
         let value = self
             .query
             .options
             .get(code::AGENT_INFO)
             .filter(|_| self.query.trusted);
-        let len = value.and_then(|value| value.copy_to(room));
-        then(len.and_then(|len| room.get(..len)))
+        let Some(value) = value else {
+            return then(AgentInfo::Absent);
+        };
+        let info = value.copy_to(room).and_then(|len| room.get(..len));
+        then(info.map_or(AgentInfo::TooLong, AgentInfo::Octets))
     }
 
     /// Notes in the binding where and with what the client was seen. A unicast renewal says
@@ -169,12 +185,14 @@ impl<J: Journal> Turn<'_, J> {
         let mut room = [0; MAX_AGENT_INFO];
         let direct = message.giaddr().is_unspecified();
         if !direct || self.query.ciaddr().is_none() {
-            let len = self.agent_info(&mut room, |info| info.map_or(0, <[u8]>::len));
-            let stored = self
-                .shard
-                .bindings
-                .store_agent_info(slot, room.get(..len).unwrap_or(&[]));
-            if stored.is_err() {
+            let (len, whole) = self.agent_info(&mut room, |info| match info {
+                AgentInfo::Absent => (0, true),
+                AgentInfo::TooLong => (0, false),
+                AgentInfo::Octets(info) => (info.len(), true),
+            });
+            let info = room.get(..len).unwrap_or(&[]);
+            let stored = self.shard.bindings.store_agent_info(slot, info);
+            if stored.is_err() || !whole {
                 self.shard.count_not_stored();
             }
         }

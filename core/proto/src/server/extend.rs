@@ -26,6 +26,10 @@ impl<J: Journal> Turn<'_, J> {
             return self.on_stranger(addr);
         };
         match self.shard.state(slot) {
+            // C150: its former address, on offer to it again.
+            Some(BindingState::Offered) if self.shard.is_returning(slot) => self
+                .take_offer(addr)
+                .unwrap_or_else(|| self.on_own(own, addr)),
             Some(BindingState::Active) if !self.network.rules.extend => {
                 // C53: the lease runs out as it was granted.
                 let left = self.remaining(slot);

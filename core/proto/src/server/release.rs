@@ -1,11 +1,11 @@
 //! DHCPRELEASE, RFC 2131 §4.3.4.
 
+use super::answer::AgentInfo;
 use super::plan::Outcome;
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::binding::{BindingState, SlotIndex};
 use crate::record::{Journal, MAX_AGENT_INFO, RecordKind};
-use dhcp_wire::dhcp::code;
 
 impl<J: Journal> Turn<'_, J> {
     pub(super) fn on_release(&mut self) -> Outcome {
@@ -55,16 +55,10 @@ impl<J: Journal> Turn<'_, J> {
             return true;
         }
         let stored = self.shard.bindings.agent_info(slot);
-        let mut room = [0; MAX_AGENT_INFO];
-        let value = self
-            .query
-            .options
-            .get(code::AGENT_INFO)
-            .filter(|_| self.query.trusted);
-        let sent = value.map(|value| value.copy_to(&mut room).and_then(|len| room.get(..len)));
-        match sent {
-            None => false,
-            Some(sent) => sent != Some(stored),
-        }
+        self.agent_info(&mut [0; MAX_AGENT_INFO], |sent| match sent {
+            AgentInfo::Absent => false,
+            AgentInfo::TooLong => !stored.is_empty(),
+            AgentInfo::Octets(sent) => sent != stored,
+        })
     }
 }

@@ -130,7 +130,7 @@ impl<J: Journal> Turn<'_, J> {
     }
 
     /// Takes `addr` if it is on offer to this client: the ACK of C41.
-    fn take_offer(&mut self, addr: Ipv4Addr) -> Option<Outcome> {
+    pub(super) fn take_offer(&mut self, addr: Ipv4Addr) -> Option<Outcome> {
         let client = self.client()?;
         let is_it = |slot: &SlotIndex| {
             self.shard.state(*slot) == Some(BindingState::Offered)
