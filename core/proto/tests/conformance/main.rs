@@ -18,12 +18,21 @@
 
 mod addressing;
 mod client;
+mod declining;
 mod discover;
 mod extending;
 mod fields;
 mod framing;
+mod identity;
+mod inform;
+mod limits;
+mod mutations;
+mod options;
 mod reboot;
 mod reserved;
+mod restart;
+mod routed;
 mod selecting;
 mod sequences;
+mod traffic;
 mod world;

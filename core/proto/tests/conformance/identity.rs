@@ -1,0 +1,199 @@
+//! RFC 2131 §4.2, RFC 6842, RFC 4361, RFC 4390: who a client is.
+
+use crate::client::{Msg, RELAY, SERVER, client};
+use crate::world::{Setup, World, ip};
+use dhcp_proto::identity::IdentityMode;
+use dhcp_proto::server::{NextHop, Silence};
+use dhcp_wire::dhcp::code;
+use dhcp_wire::ethernet::Mac;
+
+fn with(identity: IdentityMode) -> World {
+    let mut setup = Setup::default();
+    setup.home().identity = identity;
+    setup.far().identity = identity;
+    setup.world()
+}
+
+/// A whole exchange through the relay.
+#[track_caller]
+fn lease_far(world: &mut World, msg: &Msg) -> std::net::Ipv4Addr {
+    let offer = world.send(msg.clone().discover().far()).offer();
+    world.send(msg.clone().select(&offer).far()).ack().yiaddr()
+}
+
+#[test]
+fn c157_a_client_id_of_01_and_mac_and_that_mac_alone_are_two_clients() {
+    let mut world = with(IdentityMode::ClientId);
+    let plain = world.lease(&client(1)).yiaddr();
+    let named = client(1).client_id(&[1, 2, 0, 0, 0, 0, 1]);
+    assert_ne!(world.lease(&named).yiaddr(), plain);
+    world.send(client(1).renew(plain)).ack();
+    world.send(named.renew(plain)).nak();
+}
+
+#[test]
+fn c157_by_chaddr_a_rom_an_installer_and_a_system_have_one_binding() {
+    let mut world = with(IdentityMode::Chaddr);
+    let rom = world.lease(&client(1)).yiaddr();
+    let installer = client(1).client_id(b"\x00installer");
+    let system = client(1).client_id(&[255, 0, 0, 0, 1, 0, 1, 9, 9]);
+    for msg in [installer, system] {
+        assert_eq!(world.lease(&msg).yiaddr(), rom);
+    }
+    assert_eq!(world.shards[0].fill().0, 1);
+}
+
+#[test]
+fn c157_by_circuit_whoever_is_behind_it_is_one_client() {
+    let mut world = with(IdentityMode::Circuit);
+    let first = lease_far(&mut world, &client(1).circuit(b"port 7"));
+    assert_eq!(lease_far(&mut world, &client(2).circuit(b"port 7")), first);
+    assert_ne!(lease_far(&mut world, &client(1).circuit(b"port 8")), first);
+    let named = client(3).client_id(b"\x00n").circuit(b"port 7");
+    assert_eq!(lease_far(&mut world, &named), first);
+}
+
+#[test]
+fn c157_one_circuit_of_two_relays_is_two_clients() {
+    let mut world = with(IdentityMode::Circuit);
+    let first = lease_far(&mut world, &client(1).circuit(b"port 7"));
+    let other = client(1).circuit(b"port 7").discover();
+    let other = other.relayed(ip("10.9.0.2"), SERVER);
+    assert_ne!(world.send(other).offer().yiaddr(), first);
+}
+
+#[test]
+fn c157_by_circuit_and_chaddr_each_station_of_a_circuit_is_a_client() {
+    let mut world = with(IdentityMode::CircuitChaddr);
+    let first = lease_far(&mut world, &client(1).circuit(b"port 7"));
+    assert_eq!(lease_far(&mut world, &client(1).circuit(b"port 7")), first);
+    assert_ne!(lease_far(&mut world, &client(2).circuit(b"port 7")), first);
+    assert_ne!(lease_far(&mut world, &client(1).circuit(b"port 8")), first);
+}
+
+#[test]
+fn c157_without_a_circuit_and_without_a_binding_at_ciaddr_there_is_no_identity() {
+    for identity in [IdentityMode::Circuit, IdentityMode::CircuitChaddr] {
+        let mut world = with(identity);
+        let remote_id_only = client(1).option(code::AGENT_INFO, &[2, 1, 7]);
+        for msg in [client(1), remote_id_only, client(1).circuit(b"")] {
+            let silence = world.send(msg.discover().far()).silence();
+            assert_eq!(silence, Silence::NoIdentity);
+        }
+        let renewal = client(1).request().ciaddr(ip("10.9.0.15"));
+        let renewal = renewal.routed(SERVER, Mac([2, 0xff, 0, 0, 0, 1]));
+        assert_eq!(world.send(renewal).silence(), Silence::NoIdentity);
+        assert!(world.log.is_empty());
+    }
+}
+
+#[test]
+fn c157_a_unicast_renewal_without_its_circuit_is_its_holders_on_any_shard() {
+    let mut setup = Setup::default();
+    setup.far().identity = IdentityMode::Circuit;
+    setup.shards = 3;
+    let mut world = setup.world();
+    let router = Mac([2, 0xff, 0, 0, 0, 1]);
+    let mut rings = std::collections::BTreeSet::new();
+    for n in 1..=9 {
+        let addr = lease_far(&mut world, &client(n).circuit(&[n]));
+        world.pass(600);
+        let renewal = |n| client(n).request().ciaddr(addr).routed(SERVER, router);
+        let ack = world.send(renewal(n)).ack();
+        assert_eq!((ack.yiaddr(), ack.lease()), (addr, Some(3600)));
+        rings.insert(world.log.last().unwrap().ring);
+        // Its circuit is not forgotten by that.
+        assert_eq!(world.log.last().unwrap().agent_info, [1, 1, n]);
+        world.send(renewal(n + 100)).nak();
+    }
+    assert!(rings.len() > 1, "all clients on one shard prove little");
+}
+
+#[test]
+fn c158_client_ids_that_say_nothing_are_no_identity_and_are_echoed() {
+    let mut setup = Setup::default();
+    setup.home().ignored_client_ids = vec![b"\x00factory".to_vec()];
+    let mut world = setup.world();
+    let plain = world.lease(&client(1)).yiaddr();
+    let ids = [
+        &[1, 0, 0, 0, 0, 0, 0][..],
+        &[255; 7],
+        &[0, 0],
+        b"\x00factory",
+    ];
+    for id in ids {
+        let ack = world.lease(&client(1).client_id(id));
+        assert_eq!(ack.yiaddr(), plain, "{id:?}");
+        assert_eq!(ack.option(code::CLIENT_ID).unwrap(), id);
+        assert_ne!(world.lease(&client(2).client_id(id)).yiaddr(), plain);
+    }
+}
+
+#[test]
+fn c159_without_client_id_and_hardware_address_there_is_no_identity() {
+    let mut world = Setup::default().world();
+    let mut zero = client(1);
+    zero.chaddr = [0; 16];
+    let mut short = client(1);
+    short.hlen = 0;
+    for msg in [zero, short] {
+        for msg in [msg.clone().discover(), msg.client_id(&[9]).discover()] {
+            assert_eq!(world.send(msg).silence(), Silence::NoIdentity);
+        }
+    }
+}
+
+#[test]
+fn c159_infiniband_clients_are_served_by_broadcast() {
+    let mut world = Setup::default().world();
+    let mut msg = client(1).client_id(b"\x00guid");
+    (msg.htype, msg.hlen) = (32, 0);
+    msg.chaddr = *b"sixteen octets .";
+    let ack = world.lease(&msg);
+    assert_eq!(ack.destination.next_hop, NextHop::Broadcast);
+    assert!(ack.destination.addr.is_broadcast());
+    assert_eq!((ack.message().htype(), ack.message().hlen()), (32, 0));
+    assert_eq!(ack.message().chaddr_field(), b"sixteen octets .");
+}
+
+#[test]
+fn c160_option_82_of_a_direct_client_is_echoed_but_decides_nothing() {
+    let mut world = with(IdentityMode::ClientId);
+    let ack = world.lease(&client(1).circuit(b"port 7"));
+    assert_eq!(
+        ack.option(code::AGENT_INFO).unwrap(),
+        b"\x01\x06port 7".to_vec()
+    );
+    assert!(world.log[0].agent_info.is_empty());
+    let release = client(1).circuit(b"port 8").release();
+    let release = release.ciaddr(ack.yiaddr()).unicast(SERVER);
+    assert_eq!(world.send(release).silence(), Silence::Released);
+
+    let mut world = with(IdentityMode::Circuit);
+    let direct = client(1).circuit(b"port 7").discover();
+    assert_eq!(world.send(direct.clone()).silence(), Silence::NoIdentity);
+    world.setup.links[0].trust_option82 = true;
+    world.restart();
+    let first = world.send(direct).offer().yiaddr();
+    let second = client(2).circuit(b"port 7").discover();
+    assert_eq!(world.send(second).offer().yiaddr(), first);
+}
+
+#[test]
+fn c161_one_identity_on_two_networks_has_two_independent_bindings() {
+    let mut world = Setup::default().world();
+    let home = world.lease(&client(1)).yiaddr();
+    let far = lease_far(&mut world, &client(1));
+    assert_ne!(home, far);
+    world.pass(1800);
+    world.send(client(1).renew(home)).ack();
+    let last = world.log.last().unwrap();
+    assert_eq!((last.addr, world.log.len()), (home, 3));
+    let renewal = client(1).request().ciaddr(far);
+    let relayed = renewal.relayed(RELAY, SERVER);
+    let ack = world.send(relayed).ack();
+    assert_eq!(ack.yiaddr(), far);
+    let release = client(1).release().ciaddr(far).far();
+    assert_eq!(world.send(release).silence(), Silence::Released);
+    world.send(client(1).renew(home)).ack();
+}
