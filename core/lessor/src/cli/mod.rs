@@ -191,30 +191,32 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl Failure {
+    /// The error and what it follows from, each once: some say their cause themselves.
+    fn chain(&self) -> String {
+        let mut error: Option<&dyn Error> = self.error.as_deref();
+        let mut parts: Vec<String> = Vec::new();
+        while let Some(link) = error {
+            let text = link.to_string();
+            if !parts.iter().any(|part| part.contains(&text)) {
+                parts.push(text);
+            }
+            error = link.source();
+        }
+        parts.join(": ")
+    }
+}
+
 impl fmt::Display for Failure {
-    /// The error and what it follows from, in one line or one for each fault of a file.
+    /// What `main` writes: a line for each fault of a file, and the error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(error) = &self.error else {
-            return Ok(());
-        };
-        if let Some(LoadError::Invalid { path, report }) = error.downcast_ref() {
+        let error = self.error.as_deref();
+        if let Some(LoadError::Invalid { path, report }) = error.and_then(|e| e.downcast_ref()) {
             for line in report.lines(&path.display().to_string()) {
                 writeln!(f, "{line}")?;
             }
         }
-        write!(f, "lessor: {error}")?;
-        let mut cause = error.source();
-        // Some say their cause themselves.
-        let mut said = error.to_string();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !said.contains(&text) {
-                write!(f, ": {text}")?;
-                said = text;
-            }
-            cause = error.source();
-        }
-        Ok(())
+        write!(f, "lessor: {}", self.chain())
     }
 }
 

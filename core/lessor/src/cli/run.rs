@@ -48,6 +48,6 @@ fn settings(path: &Path) -> Result<Settings, Failure> {
 }
 
 fn failed(failure: &Failure) -> Failure {
-    error!(event = %Event::ServerFailed, "{failure}");
+    error!(event = %Event::ServerFailed, "{}", failure.chain());
     Failure::silent(failure.exit)
 }
