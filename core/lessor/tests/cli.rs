@@ -1,7 +1,10 @@
 //! The command as a process: what it writes and how it ends.
 #![allow(clippy::unwrap_used, reason = "a test ends where its ground is gone")]
 
+use dhcp_proto::record::{Journal as _, Origin, Record, RecordKind};
+use lessor::store::{CommitOptions, Committer, Log, LogOptions, ring};
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -167,6 +170,127 @@ fn without_a_store_there_is_nothing_to_list() {
     }
     let output = scene.lessor(&["leases", "list", "--network", "office"]);
     ends(&output, 64, "no network `office`; there are: home");
+}
+
+fn record(last: u8, kind: RecordKind) -> Record<'static> {
+    Record {
+        kind,
+        space: 0,
+        addr: Ipv4Addr::new(10, 77, 0, last),
+        generation: 1,
+        time: 1_700_000_000,
+        expiry: u64::MAX,
+        lease: u32::MAX,
+        origin: Origin::default(),
+        giaddr: Ipv4Addr::new(10, 9, 0, 1),
+        identity: &[2, 1, 2, 0, 0, 0, 0, 5],
+        htype: 1,
+        chaddr: &[2, 0, 0, 0, 0, 5],
+        agent_info: &[1, 1, 7],
+    }
+}
+
+/// Leaves a store with one lease, one that was given back, and one in no network.
+fn fill(directory: &Path) {
+    let (_, log) = Log::open(directory, LogOptions::default()).unwrap();
+    let (mut journal, drain) = ring(64);
+    let committer = Committer::start(log, vec![drain], CommitOptions::default()).unwrap();
+    journal.append(&record(10, RecordKind::Active));
+    journal.append(&record(11, RecordKind::Released));
+    let elsewhere = Record {
+        addr: Ipv4Addr::new(10, 99, 0, 1),
+        ..record(0, RecordKind::Active)
+    };
+    journal.append(&elsewhere);
+    committer.stop().unwrap();
+}
+
+#[test]
+fn leases_are_listed_and_shown_without_a_server() {
+    let scene = Scene::new(GOOD);
+    fill(&scene.path("store"));
+    let lines = |arguments: &[&str]| {
+        let output = scene.lessor(arguments);
+        ends(&output, 0, "");
+        text(&output.stdout)
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let list = lines(&["leases", "list"]);
+    assert_eq!(list.len(), 4, "{list:#?}");
+    let row = "10.77.0.10       active     never                 hw 02:00:00:00:00:05            10.9.0.1";
+    assert_eq!(list[1], row);
+    assert_eq!(lines(&["leases", "list", "--state", "released"]).len(), 2);
+    assert_eq!(lines(&["leases", "list", "--network", "home"]).len(), 3);
+    let both = [
+        "leases",
+        "list",
+        "--json",
+        "--network",
+        "home",
+        "--state",
+        "active",
+    ];
+    let json: serde_json::Value = serde_json::from_str(&lines(&both).concat()).unwrap();
+    assert_eq!(
+        (&json["address"], &json["expires"]),
+        (&"10.77.0.10".into(), &().into())
+    );
+    let shown = lines(&["leases", "show", "10.77.0.11"]);
+    assert_eq!(
+        (shown[0].as_str(), shown[1].as_str()),
+        ("address      10.77.0.11", "state        released")
+    );
+    assert_eq!(
+        lines(&["leases", "show", "--json", "02:00:00:00:00:05"]).len(),
+        3
+    );
+    ends(
+        &scene.lessor(&["leases", "show", "10.77.0.12"]),
+        1,
+        "no lease of 10.77.0.12",
+    );
+    let directory = scene.path("store").display().to_string();
+    ends(
+        &lessor(&["leases", "list", "--directory", &directory]),
+        0,
+        "",
+    );
+}
+
+#[test]
+fn a_sound_store_is_verified_and_a_damaged_one_ends_in_65() {
+    let scene = Scene::new(GOOD);
+    let store = scene.path("store");
+    fill(&store);
+    let output = scene.lessor(&["store", "verify", "--json"]);
+    ends(&output, 0, "");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["ok"], &json["segments"]), (&true.into(), &1.into()));
+    // Another generation on top, so that the first batch is proven to have been durable.
+    fill(&store);
+    let largest = fs::read_dir(&store).unwrap().map(|entry| entry.unwrap());
+    let largest = largest
+        .max_by_key(|entry| entry.metadata().unwrap().len())
+        .unwrap()
+        .path();
+    let mut octets = fs::read(&largest).unwrap();
+    let at = octets
+        .windows(6)
+        .position(|w| w == [2, 0, 0, 0, 0, 5])
+        .unwrap();
+    octets[at] ^= 1;
+    fs::write(&largest, octets).unwrap();
+    let output = scene.lessor(&["store", "verify"]);
+    ends(&output, 65, "");
+    assert!(
+        text(&output.stdout).contains("1 faults;"),
+        "{}",
+        text(&output.stdout)
+    );
+    ends(&scene.lessor(&["leases", "list"]), 65, "store is damaged");
+    ends(&scene.lessor(&["run"]), 65, "store is damaged");
 }
 
 #[test]

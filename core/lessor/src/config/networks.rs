@@ -157,6 +157,11 @@ impl<'a> Networks<'a> {
     /// Adds the reservations. What is reserved is not excluded, whatever range it lies in.
     fn reserve(&self, network: &mut NetworkSpec, tables: Vec<Table<'_>>) {
         let (mut clients, mut addrs) = (BTreeMap::new(), BTreeMap::new());
+        let subnets = network
+            .subnets
+            .iter()
+            .map(|s| (s.prefix.first(), s.prefix))
+            .collect();
         for mut table in tables {
             let findings = table.findings;
             let client = client(&mut table);
@@ -165,7 +170,7 @@ impl<'a> Networks<'a> {
             table.finish();
             let Some(value) = address else { continue };
             let addr = value.text().and_then(text::host);
-            let addr = addr.and_then(|addr| self.reservable(network, addr));
+            let addr = addr.and_then(|addr| self.reservable(network.space, &subnets, addr));
             let addr = unique(&value, addr, &mut addrs, "address");
             let (Some(client), Some(addr)) = (client, addr) else {
                 continue;
@@ -184,31 +189,32 @@ impl<'a> Networks<'a> {
         }
         for subnet in &mut network.subnets {
             let excluded = std::mem::take(&mut subnet.excluded);
-            let reserved = || {
-                addrs
-                    .keys()
-                    .copied()
-                    .filter(|addr| subnet.prefix.contains(*addr))
+            let rest = |(first, last)| {
+                let reserved = addrs.range(first..=last).map(|(addr, _)| *addr);
+                without((first, last), reserved)
             };
-            subnet.excluded = excluded
-                .into_iter()
-                .flat_map(|range| without(range, reserved()))
-                .collect();
+            subnet.excluded = excluded.into_iter().flat_map(rest).collect();
         }
     }
 
-    fn reservable(&self, network: &NetworkSpec, addr: Ipv4Addr) -> Result<Ipv4Addr, Reason> {
-        let subnet = network.subnets.iter().find(|s| s.prefix.contains(addr));
-        let Some(subnet) = subnet else {
+    /// `addr`, if it may be reserved in a network of these subnets, by their first addresses.
+    fn reservable(
+        &self,
+        space: Space,
+        subnets: &BTreeMap<Ipv4Addr, Prefix>,
+        addr: Ipv4Addr,
+    ) -> Result<Ipv4Addr, Reason> {
+        let before = subnets
+            .range(..=addr)
+            .next_back()
+            .map(|(_, prefix)| *prefix);
+        let Some(prefix) = before.filter(|prefix| prefix.contains(addr)) else {
             return Err(Reason::NoSubnet(addr));
         };
-        if text::is_edge(addr, subnet.prefix) {
-            return Err(Reason::EdgeAddress {
-                addr,
-                prefix: subnet.prefix,
-            });
+        if text::is_edge(addr, prefix) {
+            return Err(Reason::EdgeAddress { addr, prefix });
         }
-        if self.own.contains(&(network.space.0, addr)) {
+        if self.own.contains(&(space.0, addr)) {
             return Err(Reason::Own(addr));
         }
         Ok(addr)
