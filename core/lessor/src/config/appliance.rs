@@ -6,7 +6,8 @@ use std::time::Duration;
 use dpdk::LogLevel;
 
 use super::fault::Reason;
-use super::source::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 
 /// Most workers: an address word has 8 bits for its owner.
 const MOST_WORKERS: u16 = 256;

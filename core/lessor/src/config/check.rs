@@ -7,7 +7,7 @@ use dhcp_wire::dhcp::code;
 
 use super::Settings;
 use super::fault::Reason;
-use super::source::{Findings, Spot};
+use super::findings::{Findings, Spot};
 
 /// Warns of what is legal and rarely meant. `server` is where the server's section stands,
 /// `places` where the networks stand.

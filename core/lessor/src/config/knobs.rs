@@ -13,8 +13,9 @@ use dhcp_proto::time::INFINITE;
 
 use super::fault::Reason;
 use super::options::{self, Options};
-use super::source::{Table, Value};
+use super::table::Table;
 use super::text;
+use super::value::Value;
 
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_hours(365 * 24);

@@ -1,7 +1,7 @@
 //! The TOML file: read once, checked as a whole, every fault reported with its place.
 //!
 //! ```text
-//!   text ──► toml tree ──► Table, Value (source.rs) ──► Settings
+//!   text ──► toml tree ──► Table, Value (table.rs) ──► Settings
 //!                              │ each value at its place      │ the whole: check.rs
 //!                              └──► Findings ◄────────────────┘
 //!                                      └──► Report { faults, warnings }
@@ -13,13 +13,17 @@
 mod appliance;
 mod check;
 mod fault;
+mod findings;
 mod knobs;
 mod nearest;
 mod networks;
 mod options;
 mod ports;
-mod source;
+mod reservations;
+mod subnets;
+mod table;
 mod text;
+mod value;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -34,10 +38,12 @@ pub use fault::{Fault, Reason, Report};
 pub use ports::{Device, Port};
 
 use crate::dataplane::routes::StaticRoute;
+use findings::{Findings, Spot};
 use knobs::Knobs;
 use networks::Networks;
 use ports::Ports;
-use source::{Findings, Spot, Table, Value};
+use table::Table;
+use value::Value;
 
 /// What the operator configured.
 #[derive(Debug, Default)]

@@ -7,8 +7,10 @@ use dhcp_proto::address::Space;
 use dhcp_proto::config::{Link, LinkAddress, LinkIndex, Prefix};
 
 use super::fault::Reason;
-use super::source::{Spot, Table, Value};
+use super::findings::Spot;
+use super::table::Table;
 use super::text;
+use super::value::Value;
 use crate::dataplane::port::RxChecksum;
 use crate::dataplane::routes::StaticRoute;
 

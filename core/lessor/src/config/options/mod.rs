@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::fault::Reason;
-use super::source::{Table, Value};
+use super::table::Table;
 use super::text;
+use super::value::Value;
 use table::{Definition, Kind, by_code, find};
 
 /// Options by code, as they go on the wire.

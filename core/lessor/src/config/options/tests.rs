@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::source::{Findings, Spot};
+use crate::config::findings::{Findings, Spot};
 use toml::de::DeTable;
 
 /// What `text`, a list of options, is encoded as.
