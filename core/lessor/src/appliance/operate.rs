@@ -60,6 +60,11 @@ struct Handle {
 
 /// Runs the appliance until it is asked to stop.
 pub(super) fn run(settings: Settings) -> Result<(), StartError> {
+    // A worker does not yet hand a client over to the one that owns it.
+    if settings.server.workers > 1 {
+        let what = "server.workers: this release runs one worker; set it to 1";
+        return Err(StartError::new(Exit::Config, what));
+    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
