@@ -146,12 +146,14 @@ fn enough_huge_pages(config: &EalConfig) -> Result<(), EalError> {
     } else {
         "nr_hugepages"
     };
-    let found_kib = huge_kib(Path::new("/sys/kernel/mm/hugepages"), counter);
+    let count = |counter| huge_kib(Path::new("/sys/kernel/mm/hugepages"), counter);
+    let found_kib = count(counter);
     let wanted_mib = config.memory_mib.unwrap_or(2).max(1);
     if found_kib < u64::from(wanted_mib) << 10 {
         return Err(EalError::NoHugePages {
             wanted_mib,
             found_mib: found_kib >> 10,
+            in_use_mib: count("nr_hugepages").saturating_sub(found_kib) >> 10,
         });
     }
     Ok(())

@@ -79,7 +79,10 @@ fn more_huge_pages_than_there_are_is_an_error_that_says_what_to_do() {
         }
     ));
     let text = error.to_string();
-    assert!(text.contains("vm.nr_hugepages=8388608"), "{text}");
+    let pages = text.split("vm.nr_hugepages=").nth(1);
+    let pages = pages.and_then(|rest| rest.split('`').next()).unwrap();
+    // Those that others use come on top.
+    assert!(pages.parse::<u64>().unwrap() >= 1 << 23, "{text}");
     assert!(text.contains("no_huge"), "{text}");
 }
 

@@ -22,13 +22,15 @@ pub enum EalError {
     #[error(
         "{wanted_mib} MiB of huge pages are needed and {found_mib} MiB are there: reserve them \
          (`sysctl -w vm.nr_hugepages={}`), or set `no_huge`",
-        pages(*wanted_mib)
+        pages(u64::from(*wanted_mib).saturating_add(*in_use_mib))
     )]
     NoHugePages {
         /// MiB that the start needs.
         wanted_mib: u32,
         /// MiB that are reserved and free.
         found_mib: u64,
+        /// MiB that are reserved and in use by others.
+        in_use_mib: u64,
     },
     /// The process may not do what a start does.
     #[error("DPDK may not start: {errno}: run as root, or with `in_memory` ({log})")]
@@ -64,6 +66,6 @@ impl EalError {
 }
 
 /// Pages of 2 MiB that hold `mib`.
-const fn pages(mib: u32) -> u32 {
+const fn pages(mib: u64) -> u64 {
     mib.div_ceil(2)
 }

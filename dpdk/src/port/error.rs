@@ -39,7 +39,11 @@ pub enum PortError {
         log: String,
     },
     /// The driver does not take it: an argument, or what it stands on is missing.
-    #[error("{device}: the driver refused it: {errno} ({log})")]
+    #[error(
+        "{device}: the driver refused it: look at its arguments, and that what they name is there \
+         ({log}{})",
+        number(*errno)
+    )]
     Probe {
         /// Device asked for.
         device: String,
@@ -129,5 +133,14 @@ impl fmt::Display for Step {
             Self::Stop => "stop it",
             Self::Remove => "take it out",
         })
+    }
+}
+
+/// The number of a driver's error, unless it is the -1 that drivers return for any.
+fn number(errno: Errno) -> String {
+    if errno.number() == 1 {
+        String::new()
+    } else {
+        format!("; {errno}")
     }
 }

@@ -1,5 +1,7 @@
 //! DPDK and its ports, as the configuration wants them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use dpdk::{
     Eal, EalConfig, EalError, LogLevel, Mempool, MempoolConfig, Offloads, Port, PortConfig,
 };
@@ -36,8 +38,20 @@ pub(super) struct Devices {
     pub(super) queues: Vec<Vec<DpdkPort>>,
 }
 
+/// Whether DPDK's errors stay out of the log: while it starts and opens ports, what matters of them
+/// is in the text of the one error that ends the start.
+static ARE_TOLD_BY_US: AtomicBool = AtomicBool::new(false);
+
 /// Starts DPDK and opens every port.
 pub(super) fn open(settings: &Settings) -> Result<Devices, StartError> {
+    let only_errors = settings.eal.log_level <= LogLevel::Error;
+    ARE_TOLD_BY_US.store(only_errors, Ordering::Relaxed);
+    let devices = open_all(settings);
+    ARE_TOLD_BY_US.store(false, Ordering::Relaxed);
+    devices
+}
+
+fn open_all(settings: &Settings) -> Result<Devices, StartError> {
     let mbufs = mbufs(settings);
     let eal = start(settings, mbufs)?;
     let pool = MempoolConfig {
@@ -187,7 +201,9 @@ fn exit_of_port(error: &PortError) -> Exit {
 }
 
 fn log(level: LogLevel, line: &str) {
-    if level <= LogLevel::Error {
+    if level == LogLevel::Error && ARE_TOLD_BY_US.load(Ordering::Relaxed) {
+        tracing::debug!(target: "dpdk", event = %Event::DpdkLog, "{line}");
+    } else if level <= LogLevel::Error {
         tracing::error!(target: "dpdk", event = %Event::DpdkLog, "{line}");
     } else if level <= LogLevel::Warning {
         tracing::warn!(target: "dpdk", event = %Event::DpdkLog, "{line}");

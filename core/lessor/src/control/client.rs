@@ -43,10 +43,10 @@ impl AskError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NotRunning(_) => Exit::Unavailable,
+            Self::NotRunning(_) | Self::Refused { .. } => Exit::Unavailable,
             Self::NoPermission(_) => Exit::NoPermission,
             Self::Broken(..) => Exit::IoError,
-            Self::Unreadable(..) | Self::Refused { .. } => Exit::Software,
+            Self::Unreadable(..) => Exit::Software,
         }
     }
 
