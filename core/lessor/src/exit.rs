@@ -54,7 +54,7 @@ impl Exit {
 impl From<&StoreError> for Exit {
     fn from(error: &StoreError) -> Self {
         match error {
-            StoreError::NotWritable { source, .. }
+            StoreError::NotWritable { source, .. } | StoreError::Missing { source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
                 Self::NoPermission

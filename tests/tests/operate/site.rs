@@ -15,13 +15,13 @@ use lessor_tests::process::Process;
 use tempfile::TempDir;
 
 /// A server's place. Dropping it removes it.
-pub struct Site {
+pub(crate) struct Site {
     dir: TempDir,
 }
 
 impl Site {
     /// With a configuration that works.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let site = Self {
             dir: tempfile::tempdir().unwrap(),
@@ -65,25 +65,25 @@ pools = ["10.77.0.10-10.77.0.99"]
     }
 
     /// The same with another text in the configuration.
-    pub fn but(self, from: &str, to: &str) -> Self {
+    pub(crate) fn but(self, from: &str, to: &str) -> Self {
         self.change(from, to);
         self
     }
 
     /// Replaces a text of the configuration.
-    pub fn change(&self, from: &str, to: &str) {
+    pub(crate) fn change(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.path("lessor.toml")).unwrap();
         assert!(text.contains(from), "{from} in {text}");
         fs::write(self.path("lessor.toml"), text.replace(from, to)).unwrap();
     }
 
     /// A path in it.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// `lessor` with `arguments` and this configuration.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).arg("--config");
         command.arg(self.path("lessor.toml"));
@@ -92,7 +92,7 @@ pools = ["10.77.0.10-10.77.0.99"]
     }
 
     /// `lessor run` by way of another program, which is given the rest of its command line.
-    pub fn run_by(&self, program: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn run_by(&self, program: &str, arguments: &[&str]) -> Command {
         // A copy, for users who may not enter the folder that it was built in.
         let own = self.path("lessor");
         if !own.exists() {
@@ -112,19 +112,34 @@ pools = ["10.77.0.10-10.77.0.99"]
     }
 
     /// Runs a command of `lessor` to its end.
-    pub fn lessor(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn lessor(&self, arguments: &[&str]) -> Ended {
         Ended::of(&mut self.command(arguments))
     }
 
+    /// Starts a server that must not come up, and waits for its end.
+    pub(crate) fn refused(&self) -> Ended {
+        self.refused_as(self.command(&["run"]))
+    }
+
+    /// The same, started by `command`.
+    pub(crate) fn refused_as(&self, command: Command) -> Ended {
+        let mut process = Process::start(command, &self.path("refused.log"));
+        Ended {
+            code: process.wait().code(),
+            stdout: String::new(),
+            stderr: process.log(),
+        }
+    }
+
     /// Starts the server and waits until it serves.
-    pub fn serve(&self) -> Process {
+    pub(crate) fn serve(&self) -> Process {
         let mut process = self.start();
         process.wait_for("server.ready");
         process
     }
 
     /// Starts the server. The log of an earlier one is gone.
-    pub fn start(&self) -> Process {
+    pub(crate) fn start(&self) -> Process {
         let log = self.path("log");
         if log.exists() {
             fs::remove_file(&log).unwrap();
@@ -133,7 +148,7 @@ pools = ["10.77.0.10-10.77.0.99"]
     }
 
     /// The segments of the store, the oldest first.
-    pub fn segments(&self) -> Vec<PathBuf> {
+    pub(crate) fn segments(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path("store")).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
         let mut segments: Vec<_> = paths.filter(|path| is_segment(path)).collect();
@@ -142,7 +157,7 @@ pools = ["10.77.0.10-10.77.0.99"]
     }
 
     /// Fills a new store with `batches` leases, each in a batch of its own.
-    pub fn fill_store(&self, batches: u8) {
+    pub(crate) fn fill_store(&self, batches: u8) {
         let (_, mut log) = Log::open(&self.path("store"), LogOptions::default()).unwrap();
         for host in 0..batches {
             let mut batch = Batch::new(log.next_lsn());
@@ -180,14 +195,14 @@ fn lease(host: u8, identity: &[u8]) -> Record<'_> {
 
 /// How a command ended and what it wrote.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
-    pub fn of(command: &mut Command) -> Self {
+    fn of(command: &mut Command) -> Self {
         let Output {
             status,
             stdout,
@@ -201,7 +216,7 @@ impl Ended {
     }
 
     /// Checks how it ended and that each of `texts` is in what it complained of.
-    pub fn complains(&self, code: i32, texts: &[&str]) {
+    pub(crate) fn complains(&self, code: i32, texts: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");
         for text in texts {
             assert!(self.stderr.contains(text), "{text:?} in {self:?}");

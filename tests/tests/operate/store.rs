@@ -8,10 +8,13 @@ use lessor_tests::may_make_namespaces;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::site::{Ended, Site};
+use crate::site::Site;
 
-/// Turns one octet of a file over.
-fn damage(file: &Path, at: u64) {
+/// Turns an octet of the lease of `client` over.
+fn damage(file: &Path, client: u8) {
+    let octets = fs::read(file).unwrap();
+    let at = octets.windows(7).position(|seven| seven == [client; 7]);
+    let at = at.unwrap() as u64;
     let file = OpenOptions::new().read(true).write(true).open(file);
     let file = file.unwrap();
     let mut octet = [0];
@@ -31,7 +34,7 @@ fn tear(file: &Path) {
 fn a_file_in_the_place_of_the_directory_is_told() {
     let site = Site::new();
     fs::write(site.path("store"), "a file").unwrap();
-    let ended = site.lessor(&["run"]);
+    let ended = site.refused();
     ended.complains(73, &["is not a directory", "event=server.failed"]);
 }
 
@@ -46,7 +49,7 @@ fn a_directory_on_a_read_only_file_system_is_told() {
     let script = format!(
         "mount --bind '{store}' '{store}'; mount -o remount,ro,bind '{store}'; exec \"$0\" \"$@\""
     );
-    let ended = Ended::of(&mut site.run_by("unshare", &["--mount", "sh", "-ec", &script]));
+    let ended = site.refused_as(site.run_by("unshare", &["--mount", "sh", "-ec", &script]));
     ended.complains(73, &["is not writable", "mounted read-write"]);
 }
 
@@ -57,7 +60,7 @@ fn a_second_server_is_told_who_has_the_store() {
     let other = site.path("other.sock").display().to_string();
     let own = site.path("control.sock").display().to_string();
     site.change(&own, &other);
-    let second = site.lessor(&["run"]);
+    let second = site.refused();
     second.complains(69, &[&format!("in use by process {}", first.id())]);
     assert!(first.ended().is_none());
     site.change(&other, &own);
@@ -84,9 +87,9 @@ fn damage_to_what_was_acknowledged_is_refused_with_its_place() {
     let [segment] = &site.segments()[..] else {
         panic!("one segment");
     };
-    damage(segment, fs::metadata(segment).unwrap().len() / 2);
+    damage(segment, 10);
     let name = segment.file_name().unwrap().to_str().unwrap();
-    let ended = site.lessor(&["run"]);
+    let ended = site.refused();
     ended.complains(
         65,
         &[

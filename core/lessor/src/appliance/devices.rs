@@ -146,7 +146,10 @@ fn mbufs(settings: &Settings) -> u32 {
 
 fn start(settings: &Settings, mbufs: u32) -> Result<&'static Eal, StartError> {
     let eal = &settings.eal;
-    let octets = u64::from(mbufs) * (u64::from(DATA_ROOM) + MBUF_OVERHEAD) + EAL_OVERHEAD;
+    let mbuf = u64::from(DATA_ROOM) + MBUF_OVERHEAD;
+    // A buffer does not cross pages, and an ordinary one has room for one buffer.
+    let mbuf = if eal.no_huge { mbuf.max(4096) } else { mbuf };
+    let octets = u64::from(mbufs) * mbuf + EAL_OVERHEAD;
     // Taken at the start, so that a lack of huge pages is found before anything else is.
     let memory = eal.memory.unwrap_or(octets).div_ceil(1 << 20);
     let pci = settings.ports.iter().filter_map(|port| match &port.device {
