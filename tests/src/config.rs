@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{process, thread};
+use std::{env, process, thread};
 
 /// What the tests vary: a server of one port with one network.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub routes: Vec<(String, Ipv4Addr)>,
     /// The term of a lease.
     pub lease_time: String,
+    /// How long an offered address is kept for the client that was offered it.
+    pub offer_hold: String,
     /// T1 and T2.
     pub t1_t2: Option<(String, String)>,
 }
@@ -36,6 +38,7 @@ impl Config {
             router: Ipv4Addr::new(10, 77, 0, 1),
             routes: Vec::new(),
             lease_time: "1h".into(),
+            offer_hold: "60s".into(),
             t1_t2: None,
         }
     }
@@ -79,6 +82,7 @@ rx_checksum = "verify"
 
 [defaults]
 lease_time = "{lease_time}"
+offer_hold = "{offer_hold}"
 {terms}
 [[networks]]
 name = "home"
@@ -92,13 +96,12 @@ options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
             address = self.address,
             routes = self.routes_text(),
             lease_time = self.lease_time,
+            offer_hold = self.offer_hold,
             terms = self.terms_text(),
             subnet = self.subnet,
             pool = self.pool,
             router = self.router,
         );
-        text.truncate(text.trim_end().len());
-        text.push('\n');
         text
     }
 
@@ -119,9 +122,13 @@ options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
     }
 }
 
-/// The servers of tests that run at the same time poll on different cores, as far as there are.
+/// The servers of tests that run at the same time poll on different cores, as far as there are:
+/// nextest numbers the tests that it runs side by side.
 fn next_core() -> u32 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let cores = thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
-    (process::id() + COUNT.fetch_add(1, Ordering::Relaxed)) % cores
+    let slot = env::var("NEXTEST_TEST_GROUP_SLOT").ok();
+    let slot = slot.and_then(|slot| slot.parse().ok());
+    let slot: u32 = slot.unwrap_or_else(process::id);
+    (slot + COUNT.fetch_add(1, Ordering::Relaxed)) % cores
 }

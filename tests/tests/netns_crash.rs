@@ -26,7 +26,7 @@ const GIADDR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 /// Conversations at the same time.
 const WINDOW: usize = 64;
 /// New clients of a round, as long as it lasts.
-const NEWCOMERS: u32 = 1500;
+const NEWCOMERS: u32 = 500;
 
 /// What the clients know: who holds what by an ACK and has not begun to give it up.
 #[derive(Debug, Default)]

@@ -8,9 +8,8 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
-use lessor_tests::agent::{Acquire, Agent, Answer, Query, Reply, Request, Subscriber};
+use lessor_tests::agent::{Acquire, Agent, Answer, Query, Request, Subscriber};
 use lessor_tests::clients::{Client, Dhclient, Event, INTERFACE};
 use lessor_tests::config::Config;
 use lessor_tests::dnsmasq::{Dnsmasq, Range};
@@ -88,19 +87,13 @@ fn a_client_behind_debians_relay_obtains_renews_rebinds_and_releases() {
     });
 }
 
-/// The OFFERs that a client has within the time in which a patient one collects them.
-fn offers(agent: &mut Agent, subscriber: u32, servers: usize) -> Vec<Reply> {
-    wait::until("an OFFER of each server", || {
-        let offers = agent.collect_offers(Subscriber(subscriber), Duration::from_secs(1));
-        (offers.len() == servers).then_some(offers)
-    })
-}
-
 /// A server with one address offers it; the client takes the longer lease of another server, and
 /// the address can be offered to the next client at once.
 fn gives_way(lab: &Lab, link: &Link) {
     let config = Config {
         address: "10.77.0.3/24".into(),
+        // Longer than this test, so that only the client's choice can end it.
+        offer_hold: "1h".into(),
         ..Config::new("10.77.0.50-10.77.0.50")
     };
     let second = plugged(lab, link, "second");
@@ -110,7 +103,7 @@ fn gives_way(lab: &Lab, link: &Link) {
     let clients = plugged(lab, link, "clients");
     let mut agent = Agent::direct(&clients, INTERFACE);
     for subscriber in 1..=3 {
-        let offers = offers(&mut agent, subscriber, 2);
+        let offers = agent.collect_offers(Subscriber(subscriber), 2);
         assert!(offers.iter().any(|offer| offer.address == only));
         let longest = offers.iter().max_by_key(|offer| offer.lease_time);
         let longest = longest.expect("there are two");

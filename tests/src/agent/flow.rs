@@ -2,14 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Agent, Answer, Query, Reply, Request, Subscriber};
+use super::{Agent, Answer, Query, REPEAT, Reply, Request, Subscriber};
 use crate::wait::PATIENCE;
-
-/// A client repeats a message after this time, sooner than the 4 s of RFC 2131 §4.1: the links of
-/// a laboratory have no way to be slow.
-const REPEAT: Duration = Duration::from_secs(2);
 
 /// What the agent's clients say, and what they make of the answers.
 pub trait Script {

@@ -6,18 +6,24 @@
 mod flow;
 mod message;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::lab::Namespace;
 use crate::process::run;
+use crate::wait;
 
 pub use flow::{Acquire, Script};
 pub use message::{Answer, Query, Reply, Request, Subscriber};
 
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
+
+/// A client repeats a message after this time, sooner than the 4 s of RFC 2131 §4.1: the links of
+/// a laboratory have no way to be slow.
+const REPEAT: Duration = Duration::from_secs(2);
 
 /// The socket of the agent's clients.
 #[derive(Debug)]
@@ -55,17 +61,24 @@ impl Agent {
         }
     }
 
-    /// Sends a DISCOVER and returns all OFFERs that arrive within `time`.
-    pub fn collect_offers(&mut self, subscriber: Subscriber, time: Duration) -> Vec<Reply> {
+    /// Sends a DISCOVER, again every few seconds, until that many servers have sent an OFFER.
+    pub fn collect_offers(&mut self, subscriber: Subscriber, servers: usize) -> Vec<Reply> {
         let xid = self.next_xid();
         let query = Query::new(subscriber, Request::Discover);
-        let end = Instant::now() + time;
-        self.send(&query, xid);
-        let mut offers = Vec::new();
-        while Instant::now() < end {
-            offers.extend(self.receive().filter(|r| r.xid == xid && query.takes(r)));
-        }
-        offers
+        let mut offers: BTreeMap<Ipv4Addr, Reply> = BTreeMap::new();
+        let mut sent: Option<Instant> = None;
+        let what = format!("{servers} OFFERs to {subscriber:?}");
+        wait::until_true(&what, || {
+            if sent.is_none_or(|sent| sent.elapsed() > REPEAT) {
+                sent = Some(Instant::now());
+                self.send(&query, xid);
+            }
+            for reply in self.receive().filter(|r| r.xid == xid && query.takes(r)) {
+                offers.insert(reply.server, reply);
+            }
+            offers.len() == servers
+        });
+        offers.into_values().collect()
     }
 
     /// Sends a query and repeats it until its answer arrives.
