@@ -55,7 +55,7 @@ impl Config {
     #[must_use]
     pub fn text(&self, dir: &Path, interface: &str) -> String {
         let dir = dir.display();
-        let mut text = format!(
+        format!(
             r#"
 [server]
 workers = 1
@@ -101,8 +101,7 @@ options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
             subnet = self.subnet,
             pool = self.pool,
             router = self.router,
-        );
-        text
+        )
     }
 
     fn routes_text(&self) -> String {
