@@ -6,8 +6,8 @@ use rustix::process::Signal;
 
 use super::{Client, Driver, Event, INTERFACE, write_hook};
 
-/// udhcpc. It knows no T1 and T2: after half of its lease it renews, or rebinds at once when that
-/// is less than 60 s. It remembers nothing over a restart.
+/// udhcpc. It knows no T1 and T2: it asks by unicast after half of its lease and after half of the
+/// rest, as long as that is half a minute, then by broadcast. It remembers nothing over a restart.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Udhcpc {
     /// Whether it looks for another user of the address before it takes it.
@@ -24,7 +24,7 @@ impl Driver for Udhcpc {
         let check = if self.checks_address { "-a" } else { "" };
         format!(
             "mount -t tmpfs none /run
-             exec udhcpc -f -i {INTERFACE} -s {} -t 10 -T 3 -A 3 {check}",
+             exec udhcpc -f -i {INTERFACE} -s {} -t 10 -T 5 -A 3 {check}",
             hook.display()
         )
     }
