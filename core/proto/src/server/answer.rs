@@ -5,7 +5,7 @@ use super::reply_addr::Addressing;
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::binding::{BindingState, SlotIndex};
-use crate::config::Place;
+use crate::config::{Place, Subnet};
 use crate::record::{Journal, MAX_AGENT_INFO, Origin, RecordKind};
 use crate::time::{INFINITE, deadline, remaining};
 use core::net::Ipv4Addr;
@@ -74,14 +74,17 @@ impl<J: Journal> Turn<'_, J> {
             .into()
     }
 
+    /// The subnet of the address in `slot`.
+    fn subnet_of(&self, slot: SlotIndex) -> &Subnet {
+        let addr = self.shard.addr(slot).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        self.network
+            .subnet_of(addr)
+            .map_or(self.subnet, |(_, subnet)| subnet)
+    }
+
     /// The lease that the client of `slot` may have of its address now.
     fn lease(&self, slot: SlotIndex) -> u32 {
-        let addr = self.shard.addr(slot).unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let subnet = self
-            .network
-            .subnet_of(addr)
-            .map_or(self.subnet, |(_, subnet)| subnet);
-        subnet.lease.granted(self.query.wish())
+        self.subnet_of(slot).lease.granted(self.query.wish())
     }
 
     /// Acknowledges the lease in `slot`, whose address is bound: anew, unless the client has just
@@ -135,7 +138,13 @@ impl<J: Journal> Turn<'_, J> {
         let Some(binding) = self.shard.bindings.slot(slot) else {
             return false;
         };
-        let window = REPEAT.min(lease / 8);
+        // A client whose T1 is that short renews, and does not repeat itself.
+        let t1 = self
+            .subnet_of(slot)
+            .lease
+            .renewal(lease, 0)
+            .map(|(t1, _)| t1);
+        let window = REPEAT.min(lease / 8).min(t1.unwrap_or(lease) / 2);
         binding.state == BindingState::Active
             && binding.lease == lease
             && binding.sequence() > 0

@@ -273,3 +273,23 @@ fn c056_no_worker_extends_a_lease_of_another_workers_client() {
         }
     }
 }
+
+#[test]
+fn c052_a_renewal_at_an_early_t1_extends_the_lease() {
+    let mut setup = Setup::default();
+    setup.home_subnet().lease.t1 = dhcp_proto::config::Mark::Seconds(4);
+    let mut world = setup.world();
+    let lease = world.lease(&client(1));
+    world.pass(4);
+    let renew = client(1)
+        .request()
+        .ciaddr(lease.yiaddr())
+        .unicast(ip("10.0.0.1"));
+    let ack = world.send(renew).ack();
+    assert_eq!(
+        ack.lease(),
+        lease.lease(),
+        "no repetition, so a whole lease"
+    );
+    assert_eq!(world.log.len(), 2);
+}
