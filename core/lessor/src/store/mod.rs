@@ -8,8 +8,9 @@
 //!      └───── watermark of the ring ◄──┘ completion
 //! ```
 //!
-//! A worker encodes its records into its [`ring`](mod@ring); the [`commit`] thread takes what it
-//! finds in all rings, stamps each record with its [`Lsn`], hands the batch to an engine behind [`Store`],
+//! A worker encodes its records into its [`ring`](mod@ring); the [`commit`] thread takes
+//! what it finds in all rings, stamps each record with its [`Lsn`], hands the batch to an engine
+//! behind [`Store`],
 //! and publishes how far each ring is durable. Nothing here decides about leases.
 
 pub mod batch;

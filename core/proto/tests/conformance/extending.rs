@@ -277,7 +277,7 @@ fn c056_no_worker_extends_a_lease_of_another_workers_client() {
 #[test]
 fn c052_a_renewal_at_an_early_t1_extends_the_lease() {
     let mut setup = Setup::default();
-    setup.home_subnet().lease.t1 = dhcp_proto::config::Mark::Seconds(4);
+    setup.home_subnet().lease.t1 = Mark::Seconds(4);
     let mut world = setup.world();
     let lease = world.lease(&client(1));
     world.pass(4);
