@@ -161,12 +161,12 @@ impl<P: Port, J: Journal> Worker<P, J> {
         self.burst = burst;
     }
 
+    /// Three passes over the burst, so that its cache misses overlap: read and fetch the bucket,
+    /// fetch the slot, decide.
     #[allow(
         clippy::large_stack_arrays,
         reason = "32 queries; the packet path allocates nothing"
     )]
-    /// Three passes over the burst, so that its cache misses overlap: read and fetch the bucket,
-    /// fetch the slot, decide.
     fn decide(
         &mut self,
         burst: &[P::Packet],

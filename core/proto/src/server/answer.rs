@@ -74,23 +74,23 @@ impl<J: Journal> Turn<'_, J> {
             .into()
     }
 
-    /// The subnet of the address in `slot`.
-    fn subnet_of(&self, slot: SlotIndex) -> &Subnet {
-        let addr = self.shard.addr(slot).unwrap_or(Ipv4Addr::UNSPECIFIED);
+    /// The subnet of `addr`.
+    fn subnet_of(&self, addr: Ipv4Addr) -> &Subnet {
         self.network
             .subnet_of(addr)
             .map_or(self.subnet, |(_, subnet)| subnet)
     }
 
-    /// The lease that the client of `slot` may have of its address now.
-    fn lease(&self, slot: SlotIndex) -> u32 {
-        self.subnet_of(slot).lease.granted(self.query.wish())
+    /// The lease that the client may have of `addr` now.
+    pub(super) fn lease_of(&self, addr: Ipv4Addr) -> u32 {
+        self.subnet_of(addr).lease.granted(self.query.wish())
     }
 
     /// Acknowledges the lease in `slot`, whose address is bound: anew, unless the client has just
     /// been told and only repeats itself.
     pub(super) fn ack(&mut self, slot: SlotIndex) -> Outcome {
-        let lease = self.lease(slot);
+        let addr = self.shard.addr(slot).unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let lease = self.lease_of(addr);
         if self.is_repeat(slot, lease) {
             let left = self.remaining(slot);
             return self.acknowledge(slot, left);
@@ -140,7 +140,7 @@ impl<J: Journal> Turn<'_, J> {
         };
         // A client whose T1 is that short renews, and does not repeat itself.
         let t1 = self
-            .subnet_of(slot)
+            .subnet_of(Ipv4Addr::from_bits(binding.addr))
             .lease
             .renewal(lease, 0)
             .map(|(t1, _)| t1);

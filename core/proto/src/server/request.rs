@@ -192,14 +192,6 @@ impl<J: Journal> Turn<'_, J> {
         }
     }
 
-    fn lease_of(&self, addr: Ipv4Addr) -> u32 {
-        let subnet = self
-            .network
-            .subnet_of(addr)
-            .map_or(self.subnet, |(_, subnet)| subnet);
-        subnet.lease.granted(self.query.wish())
-    }
-
     /// Whether the holder of `slot` may go on with `addr`.
     fn is_allowed(&self, slot: SlotIndex, addr: Ipv4Addr) -> bool {
         let pool = self
