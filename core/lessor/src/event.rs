@@ -48,6 +48,19 @@ pub enum Event {
     /// A file that the store does not need any more could not be removed; it does no harm. Look at
     /// the owner and mode of the directory.
     StoreLeftover,
+    /// A start reads a large store; the line says how far it has come. Nothing to do.
+    StoreReading,
+    /// The snapshot of the store is damaged or belongs to other segments; all segments are read instead,
+    /// which takes longer and loses nothing. Nothing to do; if it happens again look at the disk.
+    StoreSnapshotIgnored,
+    /// Segments were merged into one that takes their place. Nothing to do.
+    StoreMerged,
+    /// The store cannot merge its segments or write its snapshot, for the reason named. Clients are
+    /// served and nothing is lost, but the disk fills up. Remove the cause; it is tried again by itself.
+    StoreUpkeepFailed,
+    /// No space is held in reserve, so a full disk may have to be cleared by hand. Make room for one
+    /// segment (64 MiB) on the store's file system.
+    StoreNoReserve,
     /// The store could not be written when the server ended; what is lost was not acknowledged.
     /// Remove the cause that `store.failed` named before the next start.
     StoreStoppedDirty,
@@ -78,7 +91,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 31] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -95,6 +108,11 @@ impl Event {
         Self::StoreRecovered,
         Self::StoreSegmentAbandoned,
         Self::StoreLeftover,
+        Self::StoreReading,
+        Self::StoreSnapshotIgnored,
+        Self::StoreMerged,
+        Self::StoreUpkeepFailed,
+        Self::StoreNoReserve,
         Self::StoreStoppedDirty,
         Self::StoreNotClosed,
         Self::StoreLatency,
@@ -127,6 +145,11 @@ impl Event {
             Self::StoreRecovered => "store.recovered",
             Self::StoreSegmentAbandoned => "store.segment_abandoned",
             Self::StoreLeftover => "store.leftover",
+            Self::StoreReading => "store.reading",
+            Self::StoreSnapshotIgnored => "store.snapshot_ignored",
+            Self::StoreMerged => "store.merged",
+            Self::StoreUpkeepFailed => "store.upkeep_failed",
+            Self::StoreNoReserve => "store.no_reserve",
             Self::StoreStoppedDirty => "store.stopped_dirty",
             Self::StoreNotClosed => "store.not_closed",
             Self::StoreLatency => "store.latency",

@@ -68,7 +68,9 @@ impl From<&StoreError> for Exit {
             StoreError::NoStore { .. } => Self::NoInput,
             StoreError::NoSpace { .. } => Self::IoError,
             StoreError::Locked { .. } | StoreError::Changed { .. } => Self::Unavailable,
-            StoreError::NewerVersion { .. } | StoreError::Damaged { .. } => Self::DataError,
+            StoreError::NewerVersion { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::ForeignSnapshot { .. } => Self::DataError,
         }
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn shards(
 pub(super) fn restore(
     shards: &mut [Shard],
     config: &Config,
-    recovered: Recovered,
+    recovered: &Recovered,
     clock: &Clock,
 ) -> Result<(), StartError> {
     let mut tally = Tally::default();

@@ -80,8 +80,11 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
     let config = bindings::configure(spec, recovered);
     let mut shards = bindings::shards(&settings.server, &config, key()?, &clock)?;
     let engine = match opened {
-        Some((log, recovered)) => {
-            bindings::restore(&mut shards, &config, recovered, &clock)?;
+        Some((mut log, recovered)) => {
+            bindings::restore(&mut shards, &config, &recovered, &clock)?;
+            log.keep_house(recovered).map_err(|error| {
+                StartError::new(Exit::OsError, "no thread for the store").because(error)
+            })?;
             Some(log)
         }
         None => None,

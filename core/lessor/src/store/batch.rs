@@ -63,6 +63,12 @@ impl Batch {
         self.count += 1;
     }
 
+    /// Adds a record that has its number already.
+    pub(crate) fn push_sealed(&mut self, record: &[u8]) {
+        self.octets.extend_from_slice(record);
+        self.count += 1;
+    }
+
     /// Notes how far the batch reaches into a ring.
     pub fn mark(&mut self, mark: Mark) {
         self.marks.push(mark);

@@ -87,7 +87,8 @@ pub enum StoreError {
     /// Acknowledged records are unreadable.
     #[error(
         "store is damaged: {} at offset {offset}: {what}; run `lessor store verify` for the \
-         whole extent, then restore the directory from a copy, or move it away and begin anew", file.display()
+         whole extent, then restore the directory from a copy, or run `lessor store repair`, which \
+         says what would be lost", file.display()
     )]
     Damaged {
         /// The file.
@@ -96,6 +97,18 @@ pub enum StoreError {
         offset: u64,
         /// What is wrong there.
         what: String,
+    },
+    /// The snapshot speaks of records that no segment has.
+    #[error(
+        "{} belongs to other segments than those beside it: {missing} records that it names are \
+         missing; restore a store as a whole, or remove that file, and all segments are read",
+        file.display()
+    )]
+    ForeignSnapshot {
+        /// The snapshot.
+        file: PathBuf,
+        /// How many records are not there.
+        missing: u64,
     },
     /// The store changed under a reader without the lock.
     #[error("store directory {} changed while it was read; try again", dir.display())]

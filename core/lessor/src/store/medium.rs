@@ -49,6 +49,12 @@ pub trait Medium: Send + Sync + 'static {
     /// It is not there, or the system refuses.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
+    /// Opens a file for reading and writing.
+    ///
+    /// # Errors
+    /// It is not there, or the system refuses.
+    fn reopen(&self, name: &str) -> io::Result<Self::File>;
+
     /// The names of all files.
     ///
     /// # Errors
@@ -84,6 +90,9 @@ pub trait Medium: Send + Sync + 'static {
     /// # Errors
     /// The system refuses.
     fn space(&self) -> io::Result<u64>;
+
+    /// Whether the directory is still what its path names.
+    fn is_in_place(&self) -> bool;
 }
 
 /// An open file of a [`Medium`].
@@ -116,6 +125,18 @@ pub trait MediumFile: Send + Sync + 'static {
     /// # Errors
     /// The system refuses.
     fn truncate(&self, len: u64) -> io::Result<()>;
+
+    /// Gives the file `len` octets that it surely has room for; those it had stay.
+    ///
+    /// # Errors
+    /// There is no such room, or the file system cannot say so.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+
+    /// Whether the file has a name in some directory.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn is_linked(&self) -> io::Result<bool>;
 
     /// Its length.
     ///

@@ -11,7 +11,7 @@
 //! the one before it is durable, so a sound header is proof that all in front of it was.
 
 use super::octets::{field, put, whole_blocks, zero};
-use super::segment::{BLOCK, SegmentId};
+use super::segment::{BLOCK, BLOCK_LEN, SegmentFile};
 use super::{Fault, What};
 use crate::store::batch::{Batch, HEADROOM};
 use crate::store::encode::{self, Lsn};
@@ -30,6 +30,8 @@ pub(crate) enum FrameKind {
     Commit = 1,
     /// No records: the store was closed in order, and all in front of this is durable.
     Close = 2,
+    /// Records of a merged segment, whose numbers rise but have gaps.
+    Merged = 3,
 }
 
 /// A batch's header.
@@ -63,6 +65,7 @@ impl FrameHeader {
             kind: match head[40] {
                 1 => FrameKind::Commit,
                 2 => FrameKind::Close,
+                3 => FrameKind::Merged,
                 _ => return None,
             },
             checksum: u32::from_le_bytes(field(head, AT_RECORDS_CHECKSUM)),
@@ -120,6 +123,7 @@ impl Drop for Frame<'_> {
 /// A batch that was read, its checksums sound.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found<'a> {
+    pub(crate) file: SegmentFile,
     /// Where it begins in the segment.
     pub(crate) offset: u64,
     /// Where the next one would begin.
@@ -128,50 +132,85 @@ pub(crate) struct Found<'a> {
     pub(crate) records: &'a [u8],
 }
 
+/// A record in a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    pub(crate) lsn: Lsn,
+    pub(crate) record: Record<'a>,
+    /// As it lies in the file.
+    pub(crate) octets: &'a [u8],
+    /// Where it lies in the file.
+    pub(crate) offset: u64,
+}
+
 impl<'a> Found<'a> {
-    /// Walks the records. They must be as many as the header says, numbered one by one.
-    pub(crate) fn each(
-        &self,
-        segment: SegmentId,
-        visit: &mut dyn FnMut(Lsn, &Record<'a>),
-    ) -> Result<(), Fault> {
+    /// Walks the records. They must be as many as the header says, numbered one by one, or by
+    /// rising numbers in a merged segment.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(&Placed<'a>)) -> Result<(), Fault> {
+        let file = self.file;
         let mut rest = self.records;
-        for i in 0..self.header.count {
+        let mut due = self.header.first;
+        for _ in 0..self.header.count {
             let behind_header = self.records.len() - rest.len() + HEADROOM;
-            let fault = |what| Fault::at(segment, self.offset + behind_header as u64, what);
+            let fault = |what| Fault::at(file, self.offset + behind_header as u64, what);
             let (lsn, record, behind) =
                 encode::decode(rest).map_err(|odd| fault(What::Record(odd)))?;
-            if lsn != self.header.first.plus(i) {
+            let in_order = match self.header.kind {
+                FrameKind::Merged => lsn >= due,
+                FrameKind::Commit | FrameKind::Close => lsn == due,
+            };
+            if !in_order {
                 return Err(fault(What::Sequence));
             }
-            visit(lsn, &record);
+            due = lsn.plus(1);
+            let octets = rest.get(..rest.len() - behind.len()).unwrap_or_default();
+            visit(&Placed {
+                lsn,
+                record,
+                octets,
+                offset: self.offset + behind_header as u64,
+            });
             rest = behind;
         }
         if rest.is_empty() {
             Ok(())
         } else {
-            Err(Fault::at(segment, self.offset, What::Count))
+            Err(Fault::at(file, self.offset, What::Count))
         }
     }
 }
 
 /// The batches of a segment, in order.
 pub(crate) struct Frames<'a> {
-    segment: SegmentId,
+    file: SegmentFile,
     salt: u64,
     octets: &'a [u8],
+    /// Where `octets` begin in the file.
+    base: u64,
     at: usize,
 }
 
 impl<'a> Frames<'a> {
     /// The batches in `octets`, a segment from its first octet to the end of what counts.
-    pub(crate) fn new(segment: SegmentId, salt: u64, octets: &'a [u8]) -> Self {
+    pub(crate) fn new(file: SegmentFile, salt: u64, octets: &'a [u8]) -> Self {
+        let octets = octets.get(BLOCK..).unwrap_or_default();
+        Self::from(file, salt, (BLOCK_LEN, octets))
+    }
+
+    /// The batches in `octets`, which begin with one at `base` of the file.
+    pub(crate) fn from(file: SegmentFile, salt: u64, (base, octets): (u64, &'a [u8])) -> Self {
         Self {
-            segment,
+            file,
             salt,
             octets,
-            at: BLOCK,
+            base,
+            at: 0,
         }
+    }
+
+    /// Where the next batch begins in the file.
+    pub(crate) fn offset(&self) -> u64 {
+        self.base + self.at as u64
     }
 
     /// The next batch; `None` at the end. After a fault it stays where it is.
@@ -180,8 +219,16 @@ impl<'a> Frames<'a> {
         Some(self.found(rest))
     }
 
+    /// Octets that the batch here takes up, if its header says so.
+    pub(crate) fn length(&self) -> Option<usize> {
+        let header = FrameHeader::parse(self.octets.get(self.at..)?, self.salt)?;
+        Some(whole_blocks(
+            HEADROOM + usize::try_from(header.length).ok()?,
+        ))
+    }
+
     fn found(&mut self, rest: &'a [u8]) -> Result<Found<'a>, Fault> {
-        let fault = |what| Fault::at(self.segment, self.at as u64, what);
+        let fault = |what| Fault::at(self.file, self.offset(), what);
         let header = FrameHeader::parse(rest, self.salt).ok_or(fault(What::BatchHeader))?;
         let length = usize::try_from(header.length).map_err(|_| fault(What::Batch))?;
         let records = rest
@@ -189,11 +236,12 @@ impl<'a> Frames<'a> {
             .and_then(|behind| behind.get(..length))
             .filter(|records| crc32c::crc32c(records) == header.checksum)
             .ok_or(fault(What::Batch))?;
-        let offset = self.at as u64;
+        let offset = self.offset();
         self.at += whole_blocks(HEADROOM + length);
         Ok(Found {
+            file: self.file,
             offset,
-            end: self.at as u64,
+            end: self.offset(),
             header,
             records,
         })

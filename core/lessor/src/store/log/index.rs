@@ -2,40 +2,112 @@
 //!
 //! Two shards' records about one address can reach the log in the wrong order, and after a change
 //! of the number of workers one generation may have two writers; the order of both numbers
-//! decides, not the place. Sixteen octets an address, in blocks of 256 neighbours.
+//! decides, not the place. A record is known by its number, which a merge does not change, so
+//! nothing here has to move when a record does. Sixteen octets an address, in blocks of 256
+//! neighbours.
 
+use super::frame::Placed;
 use crate::store::encode::Lsn;
 use dhcp_proto::record::{Record, RecordKind};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 
 /// Space and block of 256 addresses.
-type BlockKey = (u16, u32);
+pub(super) type BlockKey = (u16, u32);
+/// Space, address and identity.
+pub(super) type ReservationKey = (u16, u32, Box<[u8]>);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-struct Entry {
-    generation: u64,
+/// Bits of an entry that hold the record's length.
+const LENGTH_BITS: u32 = 11;
+/// The highest generation: an address word has 53 bits for it.
+const LAST_GENERATION: u64 = (1 << (64 - LENGTH_BITS)) - 1;
+
+/// The newest record of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Entry {
+    /// Generation in front, length of the record behind.
+    packed: u64,
     /// 0 if there is none.
-    lsn: Lsn,
+    pub(super) lsn: Lsn,
 }
 
-/// Reservations are few and hide no binding, so they stand apart.
-type ReservationKey = (u16, u32, Box<[u8]>);
+impl Entry {
+    pub(super) fn new(generation: u64, lsn: Lsn, length: u16) -> Self {
+        let length = u64::from(length) & ((1 << LENGTH_BITS) - 1);
+        Self {
+            packed: generation.min(LAST_GENERATION) << LENGTH_BITS | length,
+            lsn,
+        }
+    }
+
+    pub(super) fn generation(self) -> u64 {
+        self.packed >> LENGTH_BITS
+    }
+
+    /// Octets of the record on disk.
+    pub(super) fn length(self) -> u16 {
+        (self.packed & ((1 << LENGTH_BITS) - 1)) as u16
+    }
+
+    fn is_some(self) -> bool {
+        self.lsn != Lsn::default()
+    }
+
+    fn rank(self) -> (u64, Lsn) {
+        (self.generation(), self.lsn)
+    }
+}
+
+/// The newest record about a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reserved {
+    pub(super) lsn: Lsn,
+    pub(super) length: u16,
+    /// It says that the reservation is gone.
+    pub(super) removed: bool,
+}
+
+/// The newest record of the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct TimeRecord {
+    /// 0 if there is none.
+    pub(super) lsn: Lsn,
+    pub(super) length: u16,
+    /// What it says in its field of that name.
+    pub(super) expiry: u64,
+}
+
+/// A record that nobody needs any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dead {
+    pub(super) lsn: Lsn,
+    pub(super) length: u16,
+}
+
+/// What is known of the newest records, beside which they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Marks {
+    /// The record with the highest number, and what time it says.
+    pub(super) latest: (Lsn, u64),
+    pub(super) highest_generation: u64,
+    pub(super) time: TimeRecord,
+}
 
 /// Which records are the newest.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     blocks: HashMap<BlockKey, Box<[Entry; 256]>>,
-    reservations: BTreeMap<ReservationKey, Lsn>,
+    reservations: BTreeMap<ReservationKey, Reserved>,
     addresses: u64,
+    marks: Marks,
 }
 
 /// What a record speaks about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
     Binding,
-    Reservation,
-    Nothing,
+    Reservation { removed: bool },
+    Time,
 }
 
 fn subject(kind: RecordKind) -> Subject {
@@ -46,59 +118,95 @@ fn subject(kind: RecordKind) -> Subject {
         | RecordKind::Declined
         | RecordKind::SetAside
         | RecordKind::ProbationEnded => Subject::Binding,
-        RecordKind::ReservationAdded | RecordKind::ReservationRemoved => Subject::Reservation,
-        RecordKind::Time => Subject::Nothing,
+        RecordKind::ReservationAdded => Subject::Reservation { removed: false },
+        RecordKind::ReservationRemoved => Subject::Reservation { removed: true },
+        RecordKind::Time => Subject::Time,
     }
 }
 
+/// Whether the record is handed out: it speaks of an address.
+pub(super) fn is_statement(kind: RecordKind) -> bool {
+    subject(kind) != Subject::Time
+}
+
 impl Index {
-    /// Takes note of a record, in whatever order they come.
-    pub(super) fn note(&mut self, lsn: Lsn, record: &Record<'_>) {
+    /// Takes note of a record, in whatever order they come, and says which one is dead because of
+    /// that, itself or an older one.
+    pub(super) fn note(&mut self, placed: &Placed<'_>) -> Option<Dead> {
+        let Placed { lsn, record, .. } = placed;
+        let length = u16::try_from(placed.octets.len()).unwrap_or(u16::MAX);
+        self.marks.highest_generation = self.marks.highest_generation.max(record.generation);
+        self.marks.latest = self.marks.latest.max((*lsn, record.time));
         match subject(record.kind) {
             Subject::Binding => {
-                let this = Entry {
-                    generation: record.generation,
-                    lsn,
+                let key = (record.space, record.addr.to_bits() >> 8);
+                let entry = Entry::new(record.generation, *lsn, length);
+                self.put(key, low(record.addr), entry)
+            }
+            Subject::Reservation { removed } => self.reserve(
+                reservation(record),
+                Reserved {
+                    lsn: *lsn,
+                    length,
+                    removed,
+                },
+            ),
+            Subject::Time => {
+                let this = TimeRecord {
+                    lsn: *lsn,
+                    length,
+                    expiry: record.expiry,
                 };
-                let entry = self.entry(record);
-                let new = *entry == Entry::default();
-                *entry = this.max(*entry);
-                self.addresses += u64::from(new);
+                let (newer, older) = order(this, self.marks.time, |time| time.lsn);
+                self.marks.time = newer;
+                dead(older.lsn, older.length).filter(|_| older.lsn != newer.lsn)
             }
-            Subject::Reservation => {
-                let newest = self.reservations.entry(reservation(record)).or_default();
-                *newest = lsn.max(*newest);
-            }
-            Subject::Nothing => {}
         }
     }
 
-    /// Whether the record is the newest of its kind; says so once.
-    pub(super) fn take(&mut self, lsn: Lsn, record: &Record<'_>) -> bool {
+    /// Takes an entry for an address, if it is newer.
+    pub(super) fn put(&mut self, key: BlockKey, low: u8, this: Entry) -> Option<Dead> {
+        let block = self
+            .blocks
+            .entry(key)
+            .or_insert_with(|| Box::new([Entry::default(); 256]));
+        let entry = &mut block[usize::from(low)];
+        self.addresses += u64::from(!entry.is_some() && this.is_some());
+        let (newer, older) = order(this, *entry, |entry| entry.rank());
+        *entry = newer;
+        dead(older.lsn, older.length()).filter(|_| older.lsn != newer.lsn)
+    }
+
+    /// Takes an entry for a reservation, if it is newer.
+    pub(super) fn reserve(&mut self, key: ReservationKey, this: Reserved) -> Option<Dead> {
+        let Some(entry) = self.reservations.get_mut(&key) else {
+            self.reservations.insert(key, this);
+            return None;
+        };
+        let (newer, older) = order(this, *entry, |entry| entry.lsn);
+        *entry = newer;
+        dead(older.lsn, older.length).filter(|_| older.lsn != newer.lsn)
+    }
+
+    /// Whether the record is the newest of its kind.
+    pub(super) fn is_newest(&self, lsn: Lsn, record: &Record<'_>) -> bool {
         match subject(record.kind) {
             Subject::Binding => {
-                let this = Entry {
-                    generation: record.generation,
-                    lsn,
-                };
-                let entry = self.entry(record);
-                if *entry != this || lsn == Lsn::default() {
-                    return false;
-                }
-                *entry = Entry::default();
-                self.addresses -= 1;
-                true
+                let block = self.blocks.get(&(record.space, record.addr.to_bits() >> 8));
+                block.is_some_and(|block| block[usize::from(low(record.addr))].lsn == lsn)
             }
-            Subject::Reservation => {
-                let key = reservation(record);
-                let newest = self.reservations.get(&key) == Some(&lsn);
-                if newest {
-                    self.reservations.remove(&key);
-                }
-                newest
-            }
-            Subject::Nothing => false,
+            Subject::Reservation { .. } => self
+                .reservations
+                .get(&reservation(record))
+                .is_some_and(|newest| newest.lsn == lsn),
+            Subject::Time => self.marks.time.lsn == lsn,
         }
+    }
+
+    /// Forgets a reservation that is gone: no record of it is left.
+    pub(super) fn forget(&mut self, space: u16, addr: Ipv4Addr, identity: &[u8]) {
+        let key = (space, addr.to_bits(), Box::from(identity));
+        self.reservations.remove(&key);
     }
 
     /// How many addresses have a record.
@@ -111,21 +219,78 @@ impl Index {
         self.reservations.len() as u64
     }
 
+    /// Records that must be found when all segments are read: those about addresses, and those
+    /// about reservations that are not gone.
+    pub(super) fn due(&self) -> u64 {
+        let standing = self.reservations.values().filter(|r| !r.removed).count();
+        self.addresses + standing as u64
+    }
+
+    pub(super) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    pub(super) fn set_marks(&mut self, marks: Marks) {
+        self.marks = marks;
+    }
+
     /// Blocks of 256 addresses with a record: the space and the first address of each.
     pub(super) fn blocks(&self) -> impl Iterator<Item = (u16, Ipv4Addr)> {
         let first = |(space, block): &BlockKey| (*space, Ipv4Addr::from_bits(block << 8));
         self.blocks.keys().map(first)
     }
 
-    fn entry(&mut self, record: &Record<'_>) -> &mut Entry {
-        let addr = record.addr.to_bits();
-        let [.., low] = addr.to_be_bytes();
-        let block = self
-            .blocks
-            .entry((record.space, addr >> 8))
-            .or_insert_with(|| Box::new([Entry::default(); 256]));
-        &mut block[usize::from(low)]
+    /// The keys of all blocks, in order.
+    pub(super) fn keys(&self) -> Vec<BlockKey> {
+        let mut keys: Vec<_> = self.blocks.keys().copied().collect();
+        keys.sort_unstable();
+        keys
     }
+
+    /// The entries of a block with their lowest octet.
+    pub(super) fn block(&self, key: BlockKey) -> impl Iterator<Item = (u8, Entry)> {
+        let entries = self.blocks.get(&key).into_iter();
+        entries
+            .flat_map(|block| (0..=u8::MAX).zip(block.iter().copied()))
+            .filter(|(_, entry)| entry.is_some())
+    }
+
+    pub(super) fn each_reservation(&self) -> impl Iterator<Item = (&ReservationKey, &Reserved)> {
+        self.reservations.iter()
+    }
+
+    /// Number and length of every record that is the newest.
+    pub(super) fn each_live(&self, mut visit: impl FnMut(Lsn, u16)) {
+        for entry in self.blocks.values().flat_map(|block| block.iter()) {
+            if entry.is_some() {
+                visit(entry.lsn, entry.length());
+            }
+        }
+        for reserved in self.reservations.values() {
+            visit(reserved.lsn, reserved.length);
+        }
+        if self.marks.time.lsn != Lsn::default() {
+            visit(self.marks.time.lsn, self.marks.time.length);
+        }
+    }
+}
+
+fn low(addr: Ipv4Addr) -> u8 {
+    let [.., low] = addr.octets();
+    low
+}
+
+/// The newer of two and the older.
+fn order<T: Copy, K: Ord>(this: T, other: T, rank: impl Fn(T) -> K) -> (T, T) {
+    if rank(this) > rank(other) {
+        (this, other)
+    } else {
+        (other, this)
+    }
+}
+
+fn dead(lsn: Lsn, length: u16) -> Option<Dead> {
+    (lsn != Lsn::default()).then_some(Dead { lsn, length })
 }
 
 fn reservation(record: &Record<'_>) -> ReservationKey {
@@ -139,7 +304,6 @@ fn reservation(record: &Record<'_>) -> ReservationKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::Ipv4Addr;
     use dhcp_proto::record::Origin;
 
     fn record(kind: RecordKind, generation: u64) -> Record<'static> {
@@ -160,35 +324,84 @@ mod tests {
         }
     }
 
+    fn note(index: &mut Index, lsn: u64, record: Record<'_>) -> Option<u64> {
+        let placed = Placed {
+            lsn: Lsn(lsn),
+            record,
+            octets: &[0; 100],
+            offset: 0,
+        };
+        index.note(&placed).map(|dead| dead.lsn.0)
+    }
+
     #[test]
     fn the_highest_generation_wins_then_the_highest_number_whatever_the_order() {
-        let records = [(Lsn(1), 5), (Lsn(2), 7), (Lsn(3), 7), (Lsn(4), 6)];
+        let records = [(1, 5), (2, 7), (3, 7), (4, 6)];
         for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
             let mut index = Index::default();
+            let mut dead = Vec::new();
             for i in order {
                 let (lsn, generation) = records[i];
-                index.note(lsn, &record(RecordKind::Active, generation));
+                dead.extend(note(
+                    &mut index,
+                    lsn,
+                    record(RecordKind::Active, generation),
+                ));
             }
-            assert_eq!(index.addresses(), 1);
-            let taken: Vec<_> = records
-                .iter()
-                .filter(|(lsn, g)| index.take(*lsn, &record(RecordKind::Active, *g)))
-                .collect();
-            assert_eq!(taken, [&(Lsn(3), 7)]);
-            assert_eq!(index.addresses(), 0);
+            dead.sort_unstable();
+            assert_eq!(dead, [1, 2, 4]);
+            assert_eq!((index.addresses(), index.due()), (1, 1));
+            for (lsn, generation) in records {
+                let record = record(RecordKind::Active, generation);
+                assert_eq!(index.is_newest(Lsn(lsn), &record), lsn == 3);
+            }
+            let mut live = Vec::new();
+            index.each_live(|lsn, length| live.push((lsn.0, length)));
+            assert_eq!(live, [(3, 100)]);
         }
     }
 
     #[test]
-    fn a_reservation_hides_no_binding_and_time_hides_nothing() {
+    fn a_record_noted_twice_is_not_dead() {
         let mut index = Index::default();
-        index.note(Lsn(1), &record(RecordKind::Active, 9));
-        index.note(Lsn(2), &record(RecordKind::ReservationAdded, 0));
-        index.note(Lsn(3), &record(RecordKind::ReservationRemoved, 0));
-        index.note(Lsn(4), &record(RecordKind::Time, 99));
-        assert!(index.take(Lsn(1), &record(RecordKind::Active, 9)));
-        assert!(!index.take(Lsn(2), &record(RecordKind::ReservationAdded, 0)));
-        assert!(index.take(Lsn(3), &record(RecordKind::ReservationRemoved, 0)));
-        assert!(!index.take(Lsn(4), &record(RecordKind::Time, 99)));
+        for kind in RecordKind::ALL {
+            index = Index::default();
+            assert_eq!(note(&mut index, 7, record(kind, 1)), None);
+            assert_eq!(note(&mut index, 7, record(kind, 1)), None, "{kind:?}");
+        }
+        assert_eq!(index.addresses(), 0);
+    }
+
+    #[test]
+    fn a_reservation_hides_no_binding_and_of_the_time_only_the_newest_counts() {
+        let mut index = Index::default();
+        let reserved = |kind| record(kind, 0);
+        assert_eq!(note(&mut index, 1, record(RecordKind::Active, 9)), None);
+        let added = reserved(RecordKind::ReservationAdded);
+        assert_eq!(note(&mut index, 2, added), None);
+        assert_eq!(index.due(), 2);
+        let removed = reserved(RecordKind::ReservationRemoved);
+        assert_eq!(note(&mut index, 3, removed), Some(2));
+        assert_eq!(index.due(), 1);
+        assert_eq!(note(&mut index, 4, record(RecordKind::Time, 99)), None);
+        assert_eq!(note(&mut index, 6, record(RecordKind::Time, 99)), Some(4));
+        assert_eq!(note(&mut index, 5, record(RecordKind::Time, 99)), Some(5));
+        assert!(index.is_newest(Lsn(1), &record(RecordKind::Active, 9)));
+        assert!(!index.is_newest(Lsn(2), &added));
+        assert!(index.is_newest(Lsn(3), &removed));
+        assert!(index.is_newest(Lsn(6), &record(RecordKind::Time, 99)));
+        assert_eq!(index.marks().latest.0, Lsn(6));
+        index.forget(removed.space, removed.addr, removed.identity);
+        assert!(!index.is_newest(Lsn(3), &removed));
+    }
+
+    #[test]
+    fn an_entry_keeps_its_three_numbers() {
+        let entry = Entry::new(LAST_GENERATION, Lsn(u64::MAX), 852);
+        assert_eq!((entry.generation(), entry.length()), (LAST_GENERATION, 852));
+        assert_eq!(
+            Entry::new(u64::MAX, Lsn(1), 68).generation(),
+            LAST_GENERATION
+        );
     }
 }

@@ -1,45 +1,59 @@
-//! The embedded engine: an append-only log in segments, and an index of it at start.
+//! The embedded engine: an append-only log in segments, and an index of it.
 //!
 //! ```text
 //!   directory            segment-0000000007.log
-//!   ├ lock               ┌──────────┬─────────────────┬──────────┬─────────┬─ ─ ─
-//!   ├ format             │ header   │ batch           │ batch    │ batch   │
-//!   ├ segment-….log      │ 4 KiB    │ header, records │          │         │
+//!   ├ lock, format       ┌──────────┬─────────────────┬──────────┬─────────┬─ ─ ─
+//!   ├ snapshot, reserve  │ header   │ batch           │ batch    │ batch   │
+//!   ├ merged-….log       │ 4 KiB    │ header, records │          │         │
 //!   └ segment-….log      └──────────┴─────────────────┴──────────┴─────────┴─ ─ ─
 //!                        0          4096, each batch on a block border
+//!
+//!   store thread     writer ──── closed segments ────► housekeeper     a thread of its own
+//!                    one batch, one write, one sync    indexes, merges, writes the snapshot
 //! ```
 //!
-//! One batch is one write and one sync; the next is written when the one before is durable. So
-//! only the last batch of the newest segment can be torn: damage there is cut and reported,
-//! damage anywhere else is refused. `docs/store-format.md` has every octet and every rule.
+//! The next batch is written when the one before is durable. So only the last batch of the newest
+//! segment can be torn: damage there is cut and reported, damage anywhere else is refused.
+//!
+//! Neighbouring segments are merged into one that takes their place, with the newest records of
+//! their addresses alone. So the log stays in the order of its numbers, and a record is known by
+//! its number wherever it lies. `docs/store-format.md` has every octet and every rule.
 
 mod chain;
 mod frame;
+mod house;
 mod index;
+mod merge;
 mod octets;
 mod open;
+mod reader;
 mod recovery;
+mod reserve;
 mod scan;
 mod segment;
+mod shared;
+mod snapshot;
 mod verify;
+mod window;
 mod writer;
 
+pub use house::HouseView;
 pub use open::LogOptions;
 pub use recovery::{Recovered, Summary, TornTail, read};
+pub use segment::SegmentFile;
 pub use verify::{Report, verify};
-pub use writer::Log;
+pub use writer::{HouseMeter, Log};
 
 use super::StoreError;
 use super::encode::Odd;
-use segment::SegmentId;
 use std::path::Path;
 
 /// Something in a segment that should not be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("segment {segment} at offset {offset}: {what}")]
+#[error("{file} at offset {offset}: {what}")]
 pub struct Fault {
-    /// Number of the segment.
-    pub segment: u64,
+    /// The file.
+    pub file: SegmentFile,
     /// Offset in its file.
     pub offset: u64,
     /// What is wrong there.
@@ -58,6 +72,9 @@ pub enum What {
     /// The segment says that it is another one.
     #[error("segment header belongs to another file")]
     Misplaced,
+    /// The segment is of another store than the others.
+    #[error("segment belongs to another store")]
+    Foreign,
     /// A segment that this one follows is not there.
     #[error("segment {0}, which this one follows, is missing")]
     Missing(u64),
@@ -85,18 +102,14 @@ pub enum What {
 }
 
 impl Fault {
-    fn at(segment: SegmentId, offset: u64, what: What) -> Self {
-        Self {
-            segment,
-            offset,
-            what,
-        }
+    fn at(file: SegmentFile, offset: u64, what: What) -> Self {
+        Self { file, offset, what }
     }
 
-    /// The file it is in.
+    /// The name of the file it is in.
     #[must_use]
     pub fn file_name(&self) -> String {
-        segment::name(self.segment)
+        self.file.to_string()
     }
 
     fn refuse(self, dir: &Path) -> StoreError {

@@ -5,10 +5,11 @@
 //! tells), so a last batch that no later header vouches for is written again, at the head of the
 //! new segment, before anything can be acknowledged because of it.
 
-use super::chain::{Link, segment_ids};
+use super::chain::{Link, segment_files};
 use super::recovery::{Found, Recovered, recover};
-use super::segment::{self, BLOCK_LEN, Predecessor, SegmentHeader, SegmentId, VERSION};
-use super::writer::Log;
+use super::reserve::Reserve;
+use super::segment::{self, BLOCK_LEN, OLDEST_VERSION, Predecessor, VERSION};
+use super::writer::{Log, random};
 use crate::event::Event;
 use crate::store::StoreError;
 use crate::store::batch::Batch;
@@ -28,12 +29,15 @@ const FORMAT_NAME: &str = "lessor-store";
 pub struct LogOptions {
     /// A segment that has a batch takes no other that would make it longer than this.
     pub segment_octets: u64,
+    /// Most octets that a merge writes before it syncs them.
+    pub slice_octets: usize,
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
         Self {
             segment_octets: 64 << 20,
+            slice_octets: 1 << 20,
         }
     }
 }
@@ -56,28 +60,44 @@ impl<M: Medium> Log<M> {
     pub fn open_on(medium: M, options: LogOptions) -> Result<(Recovered<M>, Self), StoreError> {
         let medium = Arc::new(medium);
         let lock = lock(medium.as_ref())?;
-        let ids = segment_ids(medium.as_ref())?;
-        if !check_version(medium.as_ref(), !ids.is_empty())? {
+        let files = segment_files(medium.as_ref())?;
+        let version = check_version(medium.as_ref(), !files.is_empty())?;
+        remove_unfinished(medium.as_ref());
+        let (mut recovered, found) = recover(Arc::clone(&medium), &files)?;
+        report(&recovered, medium.as_ref());
+        // Only what can be read is made a store of this version.
+        if version != Some(VERSION) {
             write_version(medium.as_ref())?;
         }
-        remove_unfinished(medium.as_ref());
-        let (mut recovered, found) = recover(Arc::clone(&medium), &ids)?;
-        report(&recovered, medium.as_ref());
-
-        let next_id = ids.last().map_or(1, |id| id + 1);
-        let mut log = Self::new(Arc::clone(&medium), lock, options, next_id);
+        let next_id = files.last().map_or(1, |file| file.id + 1);
+        let store = match found.store {
+            0 => random().map_err(|error| refused(medium.as_ref(), "open", error))?,
+            store => store,
+        };
+        let mut log = Self::new(Arc::clone(&medium), lock, options, (next_id, store));
         log.resume(predecessor(&found), found.next);
         let mut first = match &found.unproven {
             Some(batch) => Batch::of_sealed(batch.first(), batch.count(), batch.records()),
             None => Batch::new(found.next),
         };
-        log.start_segment(&mut first)
+        first_segment(&mut log, medium.as_ref(), &mut first)
             .map_err(|error| refused(medium.as_ref(), "write a segment in", error))?;
-        let link = open_own(medium.as_ref(), next_id, &log)?;
-        recovered.cut(found.proven_end);
-        recovered.extend(link);
+        let link = open_own(medium.as_ref(), &log)?;
+        recovered.go_on(found.proven_end, link);
         tidy(medium.as_ref(), &found);
         Ok((recovered, log))
+    }
+}
+
+/// Begins a segment, on a full disk with a little of what is held in reserve.
+fn first_segment<M: Medium>(log: &mut Log<M>, medium: &M, first: &mut Batch) -> io::Result<()> {
+    match log.start_segment(first) {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            let mut reserve = Reserve::find(medium, log.options().segment_octets);
+            reserve.lend(medium, 0)?;
+            log.start_segment(first)
+        }
+        result => result,
     }
 }
 
@@ -94,25 +114,16 @@ fn predecessor(found: &Found) -> Option<Predecessor> {
 }
 
 /// The segment just made, for reading.
-fn open_own<M: Medium>(
-    medium: &M,
-    id: SegmentId,
-    log: &Log<M>,
-) -> Result<Link<M::File>, StoreError> {
-    let name = segment::name(id);
-    let read = || {
-        let file = medium.open(&name)?;
-        let mut block = [0; segment::BLOCK];
-        file.read_exact_at(&mut block, 0)?;
-        Ok((file, block))
-    };
-    let (file, block) = read().map_err(|source| StoreError::Io {
+fn open_own<M: Medium>(medium: &M, log: &Log<M>) -> Result<Link<M::File>, StoreError> {
+    let (header, end) = log
+        .active()
+        .ok_or_else(|| refused(medium, "write a segment in", io::ErrorKind::Other.into()))?;
+    let name = header.file().to_string();
+    let file = medium.open(&name).map_err(|source| StoreError::Io {
         what: "read",
         file: medium.dir().join(&name),
         source,
     })?;
-    let header = SegmentHeader::parse(id, &block).map_err(|fault| fault.refuse(medium.dir()))?;
-    let end = log.written();
     Ok(Link { header, file, end })
 }
 
@@ -142,8 +153,8 @@ fn refused<M: Medium>(medium: &M, what: &'static str, source: io::Error) -> Stor
     StoreError::Io { what, file, source }
 }
 
-/// Whether the directory says its version, and that it is ours. One with `segments` must.
-fn check_version<M: Medium>(medium: &M, segments: bool) -> Result<bool, StoreError> {
+/// The version that the directory says, if any; one that we read. One with `segments` must say it.
+fn check_version<M: Medium>(medium: &M, segments: bool) -> Result<Option<u32>, StoreError> {
     let damaged = |what: &str| StoreError::Damaged {
         file: medium.dir().join(FORMAT),
         offset: 0,
@@ -154,7 +165,7 @@ fn check_version<M: Medium>(medium: &M, segments: bool) -> Result<bool, StoreErr
         Err(error) if error.kind() == io::ErrorKind::NotFound && segments => {
             return Err(damaged("the file is missing, but there are segments"));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refused(medium, "read the format of", error)),
     };
     let found: u32 = text
@@ -166,15 +177,15 @@ fn check_version<M: Medium>(medium: &M, segments: bool) -> Result<bool, StoreErr
         let known = VERSION;
         return Err(StoreError::NewerVersion { dir, found, known });
     }
-    if found < VERSION {
+    if found < OLDEST_VERSION {
         return Err(damaged("the file says a version that never was"));
     }
-    Ok(true)
+    Ok(Some(found))
 }
 
 /// Refuses what is not a store.
 pub(super) fn require_version<M: Medium>(medium: &M, segments: bool) -> Result<(), StoreError> {
-    if check_version(medium, segments)? {
+    if check_version(medium, segments)?.is_some() {
         return Ok(());
     }
     let dir = medium.dir().to_owned();
@@ -221,7 +232,9 @@ fn report<M: Medium>(recovered: &Recovered<M>, medium: &M) {
         event = %Event::StoreOpened,
         dir = %medium.dir().display(),
         segments = summary.segments,
-        records = summary.records,
+        octets = summary.octets,
+        snapshot = summary.snapshot.0,
+        records_read = summary.records,
         addresses = summary.addresses,
         highest_lsn = summary.highest_lsn.0,
         free_octets = medium.space().ok(),
@@ -240,14 +253,14 @@ fn remove_unfinished<M: Medium>(medium: &M) {
 /// Removes what counts for nothing now that the new segment is durable. What stays is void all
 /// the same.
 fn tidy<M: Medium>(medium: &M, found: &Found) {
-    let newest = found.newest.map(|header| header.id);
+    let newest = found.newest.map(|header| header.file());
     let emptied = newest.filter(|_| found.proven_end <= BLOCK_LEN);
-    for id in found.void.iter().copied().chain(emptied) {
-        let name = segment::name(id);
+    for file in found.void.iter().copied().chain(emptied) {
+        let name = file.to_string();
         untidy(medium, &name, medium.unlink(&name));
     }
-    if let Some(id) = newest.filter(|id| Some(*id) != emptied) {
-        let name = segment::name(id);
+    if let Some(file) = newest.filter(|file| Some(*file) != emptied && file.from.is_none()) {
+        let name = file.to_string();
         untidy(medium, &name, medium.truncate(&name, found.proven_end));
     }
 }

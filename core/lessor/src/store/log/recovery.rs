@@ -1,21 +1,29 @@
 //! What a store holds: read at start, and by who wants to look without the lock.
 //!
-//! Two passes in the order of the log: the first finds the newest record of each address and
-//! remembers no more of it than two numbers; the second hands those records out. So memory is
+//! ```text
+//!   snapshot ──► index up to its number ┐
+//!   segments behind that number ────────┴─► index of all ──► all segments once more, in order:
+//!                                                            the newest record of each address
+//! ```
+//!
+//! The first pass remembers two numbers of each record; the second hands records out. So memory is
 //! bound by the number of addresses, not by what their records hold.
 
-use super::chain::{Chain, Link, chain, segment_ids};
-use super::frame::Frames;
-use super::index::Index;
+use super::chain::{Chain, Link, chain, segment_files};
+use super::house::Known;
+use super::index::{Index, is_statement};
+use super::reader::{Reading, Segment};
 use super::scan::{LastCommit, Scan};
-use super::segment::{self, BLOCK, BLOCK_LEN, SegmentHeader, SegmentId};
+use super::segment::{BLOCK, BLOCK_LEN, SegmentFile, SegmentHeader};
+use super::snapshot::{self, SNAPSHOT, SnapshotHeader};
 use super::{Fault, open};
+use crate::event::Event;
 use crate::store::StoreError;
 use crate::store::batch::{Batch, HEADROOM};
 use crate::store::encode::Lsn;
 use crate::store::medium::{FileMedium, Medium, MediumFile};
 use core::fmt;
-use dhcp_proto::record::Record;
+use dhcp_proto::record::{Record, RecordKind};
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -41,9 +49,13 @@ pub struct TornTail {
 pub struct Summary {
     /// Segments that count.
     pub segments: usize,
-    /// Batches read.
+    /// Octets of them that count.
+    pub octets: u64,
+    /// The snapshot that was used knew all records up to this one; 0 if there was none.
+    pub snapshot: Lsn,
+    /// Batches read behind the snapshot, or in the segments where it ends.
     pub batches: u64,
-    /// Records read.
+    /// Records in them.
     pub records: u64,
     /// Addresses with a record.
     pub addresses: u64,
@@ -53,18 +65,23 @@ pub struct Summary {
     pub highest_generation: u64,
     /// The number of the newest record; 0 if there is none.
     pub highest_lsn: Lsn,
-    /// The latest time in any record, Unix seconds.
+    /// The time in the newest record, Unix seconds.
     pub newest_time: u64,
+    /// Until when the clock is not trusted, says the newest record of the time; Unix seconds, 0 if
+    /// it is trusted.
+    pub clock_held_until: u64,
     /// What was cut.
     pub torn: Option<TornTail>,
 }
 
-/// A store that was read: whose newest records can be walked, once.
+/// A store that was read: whose newest records can be walked.
 pub struct Recovered<M: Medium = FileMedium> {
     medium: Arc<M>,
     links: Vec<Link<M::File>>,
     index: Index,
     summary: Summary,
+    /// When the snapshot that was used was written.
+    snapshot_time: u64,
 }
 
 impl<M: Medium> fmt::Debug for Recovered<M> {
@@ -103,29 +120,40 @@ pub(super) fn unchanging<T>(
 }
 
 fn read_once<M: Medium>(medium: &Arc<M>) -> Result<Recovered<M>, StoreError> {
-    let ids = segment_ids(medium.as_ref())?;
-    open::require_version(medium.as_ref(), !ids.is_empty())?;
-    let (recovered, found) = recover(Arc::clone(medium), &ids)?;
-    unmoved(medium.as_ref(), &ids, found.end)?;
+    let files = segment_files(medium.as_ref())?;
+    open::require_version(medium.as_ref(), !files.is_empty())?;
+    let (recovered, found) = recover(Arc::clone(medium), &files)
+        .map_err(|error| moved(medium.as_ref(), &files, error))?;
+    unmoved(medium.as_ref(), &files, found.end)?;
     Ok(recovered)
 }
 
-/// Whether what was read of the newest of `ids`, up to `end`, is still what counts of it. A
+/// A fault in what a reader without the lock saw of a directory that has changed meanwhile.
+fn moved<M: Medium>(medium: &M, files: &[SegmentFile], error: StoreError) -> StoreError {
+    let damaged = matches!(error, StoreError::Damaged { .. });
+    if damaged && segment_files(medium).is_ok_and(|now| now != files) {
+        let dir = medium.dir().to_owned();
+        return StoreError::Changed { dir };
+    }
+    error
+}
+
+/// Whether what was read of the newest of `files`, up to `end`, is still what counts of it. A
 /// server that starts takes the last batch over into a new segment.
 pub(super) fn unmoved<M: Medium>(
     medium: &M,
-    ids: &[SegmentId],
+    files: &[SegmentFile],
     end: u64,
 ) -> Result<(), StoreError> {
-    let newest = ids.last().copied().unwrap_or(0);
-    let now = segment_ids(medium)?;
-    let Some(successor) = now.into_iter().find(|id| *id > newest) else {
+    let newest = files.last().map_or(0, |file| file.id);
+    let now = segment_files(medium)?;
+    let Some(successor) = now.into_iter().find(|file| file.bottom() > newest) else {
+        // None, or it has been merged with what was read: then it was whole.
         return Ok(());
     };
-    let name = segment::name(successor);
     let mut block = [0; BLOCK];
     let header = medium
-        .open(&name)
+        .open(&successor.to_string())
         .and_then(|file| file.read_exact_at(&mut block, 0))
         .ok()
         .and_then(|()| SegmentHeader::parse(successor, &block).ok());
@@ -153,83 +181,203 @@ pub(super) struct Found {
     /// The last batch, if nothing proves that it is durable and not just in the page cache.
     pub(super) unproven: Option<Batch>,
     /// Void segments.
-    pub(super) void: Vec<SegmentId>,
+    pub(super) void: Vec<SegmentFile>,
+    /// The random number that all segments of the store have; 0 if they have none yet.
+    pub(super) store: u64,
 }
 
-/// Reads all segments and refuses any fault.
+/// Reads the snapshot and the segments behind it, and refuses any fault.
 pub(super) fn recover<M: Medium>(
     medium: Arc<M>,
-    ids: &[SegmentId],
+    files: &[SegmentFile],
 ) -> Result<(Recovered<M>, Found), StoreError> {
-    let Chain {
-        links,
-        open_end,
-        void,
-        faults,
-    } = chain(medium.as_ref(), ids)?;
-    let refuse = |fault: Fault| Err(fault.refuse(medium.dir()));
-    if let Some(fault) = faults.first().copied() {
-        return refuse(fault);
+    let chain = chain(medium.as_ref(), files)?;
+    if let Some(fault) = chain.faults.first().copied() {
+        return Err(fault.refuse(medium.dir()));
     }
-    let mut index = Index::default();
-    let mut summary = Summary {
-        segments: links.len(),
-        ..Summary::default()
-    };
-    let mut scan = Scan::default();
-    let mut buffer = Vec::new();
-    for (i, link) in links.iter().enumerate() {
-        link.read(medium.as_ref(), &mut buffer)?;
-        let newest = open_end && i + 1 == links.len();
-        scan.segment(link, &buffer, newest, &mut |lsn, record| {
-            summary.highest_generation = summary.highest_generation.max(record.generation);
-            summary.newest_time = summary.newest_time.max(record.time);
-            index.note(lsn, record);
-        });
-        if let Some(fault) = scan.faults.first().copied() {
-            return refuse(fault);
-        }
+    let snapshot = snapshot_of(medium.as_ref(), &chain.links);
+    let mut first = First::new(snapshot);
+    first.read(medium.as_ref(), &chain)?;
+    if first
+        .snapshot
+        .is_some_and(|header| header.lsn > first.last())
+    {
+        ignore(medium.as_ref(), &snapshot::Unfit::Other);
+        first = First::new(None);
+        first.read(medium.as_ref(), &chain)?;
     }
-    summary.batches = scan.batches;
-    summary.records = scan.records;
-    summary.addresses = index.addresses();
-    summary.reservations = index.reservations();
-    summary.highest_lsn = scan.next().before();
-    let found = found(&links, &scan, &buffer, void);
-    if let (Some(offset), Some(link)) = (scan.torn, links.last()) {
-        summary.torn = Some(TornTail {
-            file: medium.dir().join(segment::name(link.header.id)),
-            offset,
-            octets: link.end.saturating_sub(offset),
-        });
-    }
-    let mut recovered = Recovered {
-        medium,
-        links,
-        index,
-        summary,
-    };
-    recovered.cut(found.end);
-    Ok((recovered, found))
+    Ok(first.into_recovered(medium, chain))
 }
 
-fn found<F>(links: &[Link<F>], scan: &Scan, newest: &[u8], void: Vec<SegmentId>) -> Found {
+fn snapshot_of<M: Medium>(medium: &M, links: &[Link<M::File>]) -> Option<(SnapshotHeader, Index)> {
+    match snapshot::load(medium, links) {
+        Ok(found) => found,
+        Err(unfit) => {
+            ignore(medium, &unfit);
+            None
+        }
+    }
+}
+
+fn ignore<M: Medium>(medium: &M, unfit: &snapshot::Unfit) {
+    tracing::warn!(
+        event = %Event::StoreSnapshotIgnored,
+        file = %medium.dir().join(SNAPSHOT).display(),
+        reason = %unfit,
+        "the snapshot is not used, all segments are read instead"
+    );
+}
+
+/// The first pass.
+struct First {
+    index: Index,
+    snapshot: Option<SnapshotHeader>,
+    summary: Summary,
+    /// The number due behind the segment that was read last.
+    due: Option<Lsn>,
+    /// What the newest segment holds.
+    newest: Option<(Scan, Option<Batch>)>,
+}
+
+impl First {
+    fn new(snapshot: Option<(SnapshotHeader, Index)>) -> Self {
+        let (snapshot, index) = snapshot.unzip();
+        Self {
+            index: index.unwrap_or_default(),
+            snapshot,
+            summary: Summary::default(),
+            due: None,
+            newest: None,
+        }
+    }
+
+    fn last(&self) -> Lsn {
+        self.due.unwrap_or(Lsn(1)).before()
+    }
+
+    fn read<M: Medium>(&mut self, medium: &M, chain: &Chain<M::File>) -> Result<(), StoreError> {
+        let known = self.snapshot.map_or(Lsn(0), |header| header.lsn);
+        let from = chain
+            .links
+            .windows(2)
+            .take_while(|pair| {
+                let [link, next] = pair else { return false };
+                link.last_lsn(Some(next)).is_some_and(|last| last <= known)
+            })
+            .count();
+        let links = chain.links.get(from..).unwrap_or_default();
+        let reading = Reading {
+            medium,
+            links,
+            open_end: chain.open_end,
+            wanted: &|placed| placed.lsn > known,
+            what: "reading what the snapshot does not know",
+        };
+        reading.run(|place, segment| {
+            let Some(link) = links.get(place) else {
+                return Ok(());
+            };
+            let newest = place + 1 == links.len();
+            self.segment(medium, link, (segment, newest))
+        })
+    }
+
+    fn segment<M: Medium>(
+        &mut self,
+        medium: &M,
+        link: &Link<M::File>,
+        (segment, newest): (&Segment, bool),
+    ) -> Result<(), StoreError> {
+        sound(self.due, link, &segment.scan).map_err(|fault| fault.refuse(medium.dir()))?;
+        self.due = Some(segment.scan.next);
+        self.summary.batches += segment.scan.batches;
+        self.summary.records += segment.scan.records;
+        segment.each(|placed| {
+            self.index.note(placed);
+        });
+        if newest {
+            let last = segment.scan.last.filter(|last| !last.proven);
+            let unproven = last.and_then(|last| batch(segment.octets(), &last));
+            self.newest = Some((segment.scan.clone(), unproven));
+        }
+        Ok(())
+    }
+
+    fn into_recovered<M: Medium>(
+        self,
+        medium: Arc<M>,
+        chain: Chain<M::File>,
+    ) -> (Recovered<M>, Found) {
+        let found = found(&chain, self.last().plus(1), self.newest.as_ref());
+        let links = chain.links;
+        let marks = *self.index.marks();
+        let mut summary = Summary {
+            segments: links.len(),
+            octets: links.iter().map(|link| link.end).sum(),
+            snapshot: self.snapshot.map_or(Lsn(0), |header| header.lsn),
+            addresses: self.index.addresses(),
+            reservations: self.index.reservations(),
+            highest_generation: marks.highest_generation,
+            highest_lsn: self.last(),
+            newest_time: marks.latest.1,
+            clock_held_until: marks.time.expiry,
+            ..self.summary
+        };
+        let torn = self.newest.as_ref().and_then(|(scan, _)| scan.torn);
+        if let (Some(offset), Some(link)) = (torn, links.last()) {
+            summary.torn = Some(TornTail {
+                file: medium.dir().join(link.header.file().to_string()),
+                offset,
+                octets: link.end.saturating_sub(offset),
+            });
+        }
+        let mut recovered = Recovered {
+            medium,
+            links,
+            index: self.index,
+            summary,
+            snapshot_time: self.snapshot.map_or(0, |header| header.created),
+        };
+        recovered.cut(found.end);
+        (recovered, found)
+    }
+}
+
+/// The first thing that is wrong with a segment, or with its place behind the one before.
+fn sound<F>(due: Option<Lsn>, link: &Link<F>, scan: &Scan) -> Result<(), Fault> {
+    let fault = Scan::follow(due, link).or(scan.faults.first().copied());
+    fault.map_or(Ok(()), Err)
+}
+
+fn found<F>(chain: &Chain<F>, next: Lsn, newest: Option<&(Scan, Option<Batch>)>) -> Found {
+    let link = chain.links.last();
+    let scan = newest.map(|(scan, _)| scan);
+    let unproven = newest.and_then(|(_, batch)| batch.as_ref());
     let end = scan
-        .torn
-        .or(links.last().map(|link| link.end))
+        .and_then(|scan| scan.torn)
+        .or(link.map(|link| link.end))
         .unwrap_or(BLOCK_LEN);
-    let unproven = scan.last.filter(|last| !last.proven);
+    let last = scan.and_then(|scan| scan.last);
     Found {
-        next: scan.next(),
-        newest: links.last().map(|link| link.header),
+        next,
+        newest: link.map(|link| link.header),
         end,
-        proven_end: match (unproven, scan.last) {
-            (Some(last), _) => last.offset,
-            (None, Some(last)) => last.end,
-            (None, None) => BLOCK_LEN,
+        proven_end: match last {
+            // A merged segment has its name only when it is whole.
+            None if link.is_some_and(|link| link.header.merged.is_some()) => end,
+            None => BLOCK_LEN,
+            Some(last) if last.proven => last.end,
+            Some(last) => last.offset,
         },
-        unproven: unproven.and_then(|last| batch(newest, &last)),
-        void,
+        unproven: unproven
+            .map(|batch| Batch::of_sealed(batch.first(), batch.count(), batch.records())),
+        void: chain.void.clone(),
+        store: chain
+            .links
+            .iter()
+            .map(|link| link.header.store)
+            .find(|store| *store != 0)
+            .unwrap_or(0),
     }
 }
 
@@ -264,8 +412,11 @@ impl<M: Medium> Recovered<M> {
         }
     }
 
-    /// Another segment follows.
-    pub(super) fn extend(&mut self, link: Link<M::File>) {
+    /// Another segment follows, the newest having counted up to `end`.
+    pub(super) fn go_on(&mut self, end: u64, link: Link<M::File>) {
+        self.cut(end);
+        // The new one names the one before, if nothing in the newest counts.
+        self.links.pop_if(|newest| newest.end <= BLOCK_LEN);
         self.links.push(link);
     }
 
@@ -278,30 +429,71 @@ impl<M: Medium> Recovered<M> {
     /// # Errors
     /// A segment cannot be read any more, or is not what it was.
     pub fn for_each_newest(
-        mut self,
+        &self,
         mut visit: impl FnMut(Lsn, &Record<'_>),
     ) -> Result<(), StoreError> {
-        let mut buffer = Vec::new();
-        for link in &self.links {
-            link.read(self.medium.as_ref(), &mut buffer)?;
-            let id = link.header.id;
-            let mut frames = Frames::new(id, link.header.salt, &buffer);
-            while let Some(found) = frames.next() {
-                found
-                    .and_then(|found| {
-                        found.each(id, &mut |lsn, record| {
-                            if self.index.take(lsn, record) {
-                                visit(lsn, record);
-                            }
-                        })
-                    })
-                    .map_err(|fault| fault.refuse(self.medium.dir()))?;
-            }
-        }
-        if self.index.addresses() == 0 && self.index.reservations() == 0 {
+        let reading = Reading {
+            medium: self.medium.as_ref(),
+            links: &self.links,
+            open_end: false,
+            wanted: &|placed| {
+                is_statement(placed.record.kind) && self.index.is_newest(placed.lsn, &placed.record)
+            },
+            what: "reading bindings",
+        };
+        let mut due = None;
+        let mut left = self.index.due();
+        reading.run(|place, segment| {
+            let Some(link) = self.links.get(place) else {
+                return Ok(());
+            };
+            sound(due, link, &segment.scan).map_err(|fault| fault.refuse(self.medium.dir()))?;
+            due = Some(segment.scan.next);
+            segment.each(|placed| {
+                let gone = placed.record.kind == RecordKind::ReservationRemoved;
+                left = left.saturating_sub(u64::from(!gone));
+                visit(placed.lsn, &placed.record);
+            });
+            Ok(())
+        })?;
+        if left == 0 {
             return Ok(());
         }
         let dir = self.medium.dir().to_owned();
-        Err(StoreError::Changed { dir })
+        if self.summary.snapshot == Lsn(0) {
+            return Err(StoreError::Changed { dir });
+        }
+        let file = dir.join(SNAPSHOT);
+        Err(StoreError::ForeignSnapshot {
+            file,
+            missing: left,
+        })
+    }
+
+    /// What the housekeeper goes on from.
+    pub(super) fn known(&mut self) -> Known<'_, M::File> {
+        let snapshot = self.summary.snapshot;
+        Known {
+            index: core::mem::take(&mut self.index),
+            links: &self.links,
+            snapshot: (snapshot != Lsn(0)).then_some((snapshot, self.snapshot_time)),
+        }
+    }
+}
+
+#[cfg(test)]
+impl<M: Medium> Recovered<M> {
+    /// File and offset of every record that counts.
+    pub(super) fn places(&self) -> Vec<(String, usize)> {
+        let mut places = Vec::new();
+        let mut buffer = Vec::new();
+        for link in &self.links {
+            link.read(self.medium.as_ref(), &mut buffer).unwrap();
+            let name = link.header.file().to_string();
+            let _scan = Scan::of(link, &buffer, false, &mut |placed| {
+                places.push((name.clone(), usize::try_from(placed.offset).unwrap()));
+            });
+        }
+        places
     }
 }

@@ -3,7 +3,9 @@
 mod damage;
 mod directory;
 mod kill;
+mod merging;
 mod power;
+mod simulation;
 
 use super::{Log, LogOptions, Recovered};
 use crate::store::encode::{self, MAX_RECORD};
@@ -20,6 +22,7 @@ struct Told {
     generation: u64,
     kind: RecordKind,
     client: u8,
+    expiry: u64,
 }
 
 fn active(addr: u32, generation: u64, client: u8) -> Told {
@@ -28,6 +31,7 @@ fn active(addr: u32, generation: u64, client: u8) -> Told {
         generation,
         kind: RecordKind::Active,
         client,
+        expiry: 1_800_003_600,
     }
 }
 
@@ -46,7 +50,7 @@ fn with_record<T>(told: Told, take: impl FnOnce(&Record<'_>) -> T) -> T {
         addr: Ipv4Addr::from_bits(told.addr),
         generation: told.generation,
         time: 1_800_000_000 + told.generation,
-        expiry: 1_800_003_600,
+        expiry: told.expiry,
         lease: 3600,
         origin: Origin::default(),
         giaddr: Ipv4Addr::UNSPECIFIED,
@@ -84,6 +88,10 @@ fn open(medium: &MemoryMedium) -> Result<(Recovered<MemoryMedium>, Log<MemoryMed
 type Known = BTreeMap<u32, (Told, Lsn)>;
 
 fn known(recovered: Recovered<MemoryMedium>) -> Known {
+    known_of(&recovered)
+}
+
+fn known_of(recovered: &Recovered<MemoryMedium>) -> Known {
     let mut known = Known::new();
     let mut last = Lsn(0);
     let each = recovered.for_each_newest(|lsn, record| {
@@ -94,6 +102,7 @@ fn known(recovered: Recovered<MemoryMedium>) -> Known {
             generation: record.generation,
             kind: record.kind,
             client: record.identity[0],
+            expiry: record.expiry,
         };
         let twice = known.insert(told.addr, (told, lsn));
         assert_eq!(twice, None, "one record an address");
@@ -162,6 +171,7 @@ fn segments_follow_each_other_when_one_is_full() {
     let medium = MemoryMedium::default();
     let options = LogOptions {
         segment_octets: 3 * 4096,
+        ..LogOptions::default()
     };
     let (_, mut log) = Log::open_on(medium.clone(), options).unwrap();
     for generation in 1..=20 {
@@ -184,6 +194,7 @@ fn a_batch_longer_than_a_segment_has_one_to_itself() {
     let medium = MemoryMedium::default();
     let options = LogOptions {
         segment_octets: 4096,
+        ..LogOptions::default()
     };
     let (_, mut log) = Log::open_on(medium.clone(), options).unwrap();
     let many: Vec<_> = (0..4096).map(|addr| active(addr, 1, 1)).collect();

@@ -1,9 +1,9 @@
 //! `lessor store verify`: reads everything, reports everything, changes nothing.
 
-use super::chain::{chain, segment_ids};
+use super::chain::{chain, segment_files};
 use super::recovery::{TornTail, unchanging, unmoved};
 use super::scan::Scan;
-use super::{Fault, open, segment};
+use super::{Fault, open};
 use crate::store::StoreError;
 use crate::store::encode::Lsn;
 use crate::store::medium::{FileMedium, Medium};
@@ -40,33 +40,46 @@ pub fn verify(dir: &Path) -> Result<Report, StoreError> {
 }
 
 pub(super) fn report<M: Medium>(medium: &M) -> Result<Report, StoreError> {
-    let ids = segment_ids(medium)?;
-    open::require_version(medium, !ids.is_empty())?;
-    let chain = chain(medium, &ids)?;
-    let mut scan = Scan::default();
-    scan.faults.extend(chain.faults);
+    let files = segment_files(medium)?;
+    open::require_version(medium, !files.is_empty())?;
+    let chain = chain(medium, &files)?;
+    let mut faults = chain.faults;
+    let (mut batches, mut records) = (0, 0);
     let mut buffer = Vec::new();
-    let mut end = 0;
+    let (mut end, mut torn, mut due) = (0, None, None);
     for (i, link) in chain.links.iter().enumerate() {
         link.read(medium, &mut buffer)?;
         let newest = chain.open_end && i + 1 == chain.links.len();
-        scan.segment(link, &buffer, newest, &mut |_, _| {});
-        end = scan.torn.unwrap_or(link.end);
+        let scan = Scan::of(link, &buffer, newest, &mut |_| {});
+        faults.extend(Scan::follow(due, link));
+        due = Some(scan.next);
+        batches += scan.batches;
+        records += scan.records;
+        torn = scan.torn;
+        end = torn.unwrap_or(link.end);
+        faults.extend(scan.faults);
     }
-    unmoved(medium, &ids, end)?;
-    let torn = scan.torn.zip(chain.links.last());
+    if !faults.is_empty() && segment_files(medium)? != files {
+        let dir = medium.dir().to_owned();
+        return Err(StoreError::Changed { dir });
+    }
+    unmoved(medium, &files, end)?;
+    let torn = torn.zip(chain.links.last());
     Ok(Report {
         segments: chain.links.len(),
         void_segments: chain.void.len(),
-        batches: scan.batches,
-        records: scan.records,
-        first_lsn: scan.first,
-        last_lsn: scan.next().before(),
+        batches,
+        records,
+        first_lsn: chain
+            .links
+            .first()
+            .map_or(Lsn::default(), |link| link.header.first),
+        last_lsn: due.unwrap_or(Lsn(1)).before(),
         torn_tail: torn.map(|(offset, link)| TornTail {
-            file: medium.dir().join(segment::name(link.header.id)),
+            file: medium.dir().join(link.header.file().to_string()),
             offset,
             octets: link.end.saturating_sub(offset),
         }),
-        faults: scan.faults,
+        faults,
     })
 }

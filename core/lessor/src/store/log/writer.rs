@@ -13,9 +13,13 @@
 //! not write, and the next sync would succeed falsely. The batch goes to a new segment, whose
 //! header says how much of the old one counts.
 
+use super::chain::segment_files;
 use super::frame::{self, FrameKind};
+use super::house::{Closed, HouseView, Housekeeper, Order};
 use super::open::LogOptions;
-use super::segment::{self, BLOCK_LEN, Predecessor, SegmentHeader, SegmentId};
+use super::recovery::Recovered;
+use super::segment::{BLOCK_LEN, Predecessor, SegmentFile, SegmentHeader, SegmentId};
+use super::shared::Shared;
 use crate::event::Event;
 use crate::store::Store;
 use crate::store::batch::{Batch, Completion};
@@ -26,6 +30,8 @@ use core::time::Duration;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const FIRST_RETRY: Duration = Duration::from_millis(10);
@@ -40,17 +46,35 @@ pub struct Log<M: Medium = FileMedium> {
     active: Option<Active<M::File>>,
     /// What the next segment follows.
     last: Option<Predecessor>,
+    /// The segment that the next one follows, of which the housekeeper is told then.
+    closing: Option<Closed>,
     next_id: SegmentId,
+    /// The random number of the store.
+    store: u64,
     next_lsn: Lsn,
     durable: Lsn,
     pending: Option<Pending>,
     done: Option<Batch>,
+    shared: Arc<Shared>,
+    orders: Option<Sender<Order>>,
+    house: Option<JoinHandle<()>>,
+}
+
+/// What control asks about the upkeep of a log.
+#[derive(Debug, Clone)]
+pub struct HouseMeter(Arc<Shared>);
+
+impl HouseMeter {
+    /// What it says now.
+    #[must_use]
+    pub fn view(&self) -> HouseView {
+        self.0.view()
+    }
 }
 
 struct Active<F> {
     file: F,
-    id: SegmentId,
-    salt: u64,
+    header: SegmentHeader,
     /// Where the next batch goes; all in front is durable.
     at: u64,
 }
@@ -84,7 +108,7 @@ impl<M: Medium> Log<M> {
         medium: Arc<M>,
         lock: M::Lock,
         options: LogOptions,
-        next_id: SegmentId,
+        (next_id, store): (SegmentId, u64),
     ) -> Self {
         Self {
             medium,
@@ -92,12 +116,47 @@ impl<M: Medium> Log<M> {
             options,
             active: None,
             last: None,
+            closing: None,
             next_id,
+            store,
             next_lsn: Lsn(1),
             durable: Lsn(0),
             pending: None,
             done: None,
+            shared: Arc::new(Shared::default()),
+            orders: None,
+            house: None,
         }
+    }
+
+    /// Starts the housekeeper, which merges and writes snapshots from here on. `recovered` must
+    /// have been handed out by then.
+    ///
+    /// # Errors
+    /// The system has no more threads.
+    pub fn keep_house(&mut self, recovered: Recovered<M>) -> io::Result<()> {
+        let house = self.housekeeper(recovered);
+        let named = thread::Builder::new().name("store-upkeep".to_owned());
+        self.house = Some(named.spawn(move || house.run())?);
+        Ok(())
+    }
+
+    /// The housekeeper, to be run by whoever takes it.
+    pub(super) fn housekeeper(&mut self, mut recovered: Recovered<M>) -> Housekeeper<M> {
+        let (orders, taken) = mpsc::channel();
+        self.orders = Some(orders);
+        Housekeeper::new(
+            Arc::clone(&self.medium),
+            self.options,
+            (Arc::clone(&self.shared), taken),
+            recovered.known(),
+        )
+    }
+
+    /// Who reads what the housekeeper counts.
+    #[must_use]
+    pub fn house_meter(&self) -> HouseMeter {
+        HouseMeter(Arc::clone(&self.shared))
     }
 
     /// Goes on behind `last`, with the number `next`.
@@ -107,16 +166,27 @@ impl<M: Medium> Log<M> {
         self.durable = next.before();
     }
 
-    /// Length of the active segment.
-    pub(super) fn written(&self) -> u64 {
-        self.active.as_ref().map_or(BLOCK_LEN, |active| active.at)
+    pub(super) fn options(&self) -> LogOptions {
+        self.options
+    }
+
+    /// The active segment and its length.
+    pub(super) fn active(&self) -> Option<(SegmentHeader, u64)> {
+        self.active
+            .as_ref()
+            .map(|active| (active.header, active.at))
     }
 
     /// Makes `batch` durable, in the active segment or in a new one.
     fn commit(&mut self, batch: &mut Batch) -> io::Result<()> {
+        if self.shared.is_gone() {
+            let what = "the directory is not where it was: removed, renamed or unmounted";
+            return Err(io::Error::new(io::ErrorKind::NotFound, what));
+        }
         let durable = batch.first().before();
-        if let Some(active) = &mut self.active {
-            let frame = frame::finish(batch, active.salt, durable, FrameKind::Commit);
+        let rotate = self.shared.is_rotation_asked();
+        if let Some(active) = self.active.as_mut().filter(|_| !rotate) {
+            let frame = frame::finish(batch, active.header.salt, durable, FrameKind::Commit);
             let end = active.at + frame.octets().len() as u64;
             if end <= self.options.segment_octets || active.at == BLOCK_LEN {
                 match active.append(frame.octets()) {
@@ -136,9 +206,10 @@ impl<M: Medium> Log<M> {
 
     fn abandon(&mut self, error: &io::Error) {
         if let Some(active) = self.active.take() {
+            self.closing = Some(active.as_closed(self.durable));
             tracing::error!(
                 event = %Event::StoreSegmentAbandoned,
-                file = %self.medium.dir().join(segment::name(active.id)).display(),
+                file = %self.medium.dir().join(active.header.file().to_string()).display(),
                 offset = active.at,
                 %error,
                 "the segment could not be synced; it is not written to again, and what was not \
@@ -150,65 +221,103 @@ impl<M: Medium> Log<M> {
     /// Makes a new segment that begins with `batch`, and makes both durable. The file gets its
     /// name only when its content is, so a segment is never seen half made.
     pub(super) fn start_segment(&mut self, batch: &mut Batch) -> io::Result<()> {
+        self.has_predecessor()?;
         let id = self.next_id;
         self.next_id += 1;
         let header = SegmentHeader {
             id,
-            salt: salt()?,
+            salt: random()?,
             created: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |now| now.as_secs()),
             first: batch.first(),
             durable: batch.first().before(),
             predecessor: self.last,
+            store: self.store,
+            merged: None,
         };
-        let result = self.write_segment(&header, batch);
-        match result {
+        match self.write_segment(header, batch) {
             Ok(active) => {
                 self.last = Some(active.as_predecessor());
-                self.active = Some(active);
+                let before = self.active.replace(active);
+                let before = before.map(|before| before.as_closed(header.durable));
+                let closed = before.or(self.closing.take());
+                self.tell(closed.map(Order::Closed));
+                self.shared.rotated();
                 Ok(())
             }
             Err(error) => {
                 // Either name may be there or not; both are void, since the next segment names
                 // what this one named.
-                let _left = self.medium.unlink(&segment::unfinished_name(id));
-                let _left = self.medium.unlink(&segment::name(id));
-                self.active = None;
+                let file = header.file();
+                let _left = self.medium.unlink(&file.unfinished_name());
+                let _left = self.medium.unlink(&file.to_string());
+                if let Some(active) = self.active.take() {
+                    self.closing = Some(active.as_closed(self.durable));
+                }
                 Err(error)
             }
         }
     }
 
+    /// Without the segment that it names a new one would be worth nothing at the next start.
+    fn has_predecessor(&self) -> io::Result<()> {
+        let Some(before) = self.last else {
+            return Ok(());
+        };
+        let files = segment_files(self.medium.as_ref()).map_err(io::Error::other)?;
+        if files.iter().any(|file| file.id == before.id) {
+            return Ok(());
+        }
+        let file = SegmentFile::plain(before.id);
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("{file} is missing, which the next segment must follow; put it back"),
+        ))
+    }
+
+    fn tell(&self, order: Option<Order>) {
+        if let (Some(orders), Some(order)) = (&self.orders, order) {
+            // A housekeeper that has ended has told why.
+            let _told = orders.send(order);
+        }
+    }
+
     fn write_segment(
         &self,
-        header: &SegmentHeader,
+        header: SegmentHeader,
         batch: &mut Batch,
     ) -> io::Result<Active<M::File>> {
-        let SegmentHeader { id, salt, .. } = *header;
-        let unfinished = segment::unfinished_name(id);
+        let name = header.file();
+        let unfinished = name.unfinished_name();
         let file = self.medium.create(&unfinished)?;
         file.write_all_at(&header.to_octets(), 0)?;
         let mut at = BLOCK_LEN;
         if batch.count() > 0 {
-            let frame = frame::finish(batch, salt, header.durable, FrameKind::Commit);
+            let frame = frame::finish(batch, header.salt, header.durable, FrameKind::Commit);
             file.write_all_at(frame.octets(), at)?;
             at += frame.octets().len() as u64;
         }
         file.sync()?;
-        self.medium.rename(&unfinished, &segment::name(id))?;
+        self.medium.rename(&unfinished, &name.to_string())?;
         self.medium.sync_dir()?;
-        Ok(Active { file, id, salt, at })
+        Ok(Active { file, header, at })
     }
 
     /// Tries to make a batch durable, and remembers it if that fails.
     fn attempt(&mut self, mut batch: Batch, pause: Duration) {
-        match self.commit(&mut batch) {
+        self.shared.begin_commit();
+        let committed = self.commit(&mut batch);
+        self.shared.end_commit();
+        match committed {
             Ok(()) => {
+                self.shared.want_space(false);
                 self.durable = batch.next().before();
                 self.done = Some(batch);
             }
             Err(error) => {
+                let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+                self.shared.want_space(full.contains(&error.kind()));
                 self.pending = Some(Pending {
                     batch,
                     error,
@@ -223,8 +332,16 @@ impl<M: Medium> Log<M> {
 impl<F: MediumFile> Active<F> {
     fn as_predecessor(&self) -> Predecessor {
         Predecessor {
-            id: self.id,
+            id: self.header.id,
             durable_len: self.at,
+        }
+    }
+
+    fn as_closed(&self, last: Lsn) -> Closed {
+        Closed {
+            header: self.header,
+            end: self.at,
+            last,
         }
     }
 
@@ -238,6 +355,11 @@ impl<F: MediumFile> Active<F> {
             };
         }
         self.file.sync().map_err(Failure::Sync)?;
+        // Written to a file without a name: nothing of it would be there after a restart.
+        if !self.file.is_linked().map_err(Failure::Sync)? {
+            let what = "the file was removed from its directory";
+            return Err(Failure::Sync(io::Error::new(io::ErrorKind::NotFound, what)));
+        }
         self.at += octets.len() as u64;
         Ok(())
     }
@@ -282,9 +404,15 @@ impl<M: Medium> Store for Log<M> {
             return Ok(());
         };
         let mut mark = Batch::new(self.next_lsn);
-        let frame = frame::finish(&mut mark, active.salt, durable, FrameKind::Close);
+        let frame = frame::finish(&mut mark, active.header.salt, durable, FrameKind::Close);
         match active.append(frame.octets()) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                let closed = active.as_closed(durable);
+                self.active = None;
+                self.tell(Some(Order::Stop(closed)));
+                self.join();
+                Ok(())
+            }
             Err(Failure::Write(error) | Failure::Sync(error)) => {
                 self.active = None;
                 Err(error)
@@ -293,11 +421,29 @@ impl<M: Medium> Store for Log<M> {
     }
 }
 
-/// What tells a segment's batches from anything else.
-fn salt() -> io::Result<u64> {
+impl<M: Medium> Log<M> {
+    /// Waits for the housekeeper to end.
+    fn join(&mut self) {
+        self.orders = None;
+        if let Some(house) = self.house.take()
+            && house.join().is_err()
+        {
+            tracing::error!(event = %Event::StoreUpkeepFailed, "the housekeeper has panicked");
+        }
+    }
+}
+
+impl<M: Medium> Drop for Log<M> {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+/// What tells a segment's batches from anything else, and a store from others. Never 0.
+pub(super) fn random() -> io::Result<u64> {
     let mut octets = [0; 8];
     getrandom(&mut octets, GetRandomFlags::empty())?;
-    Ok(u64::from_le_bytes(octets))
+    Ok(u64::from_le_bytes(octets).max(1))
 }
 
 #[cfg(test)]

@@ -130,6 +130,14 @@ impl Medium for FileMedium {
         File::open(self.path.join(name)).map(LogFile)
     }
 
+    fn reopen(&self, name: &str) -> io::Result<LogFile> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.path.join(name))
+            .map(LogFile)
+    }
+
     fn list(&self) -> io::Result<Vec<String>> {
         fs::read_dir(&self.path)?
             .filter_map(|entry| entry.map(|e| e.file_name().into_string().ok()).transpose())
@@ -159,6 +167,14 @@ impl Medium for FileMedium {
         let stat = rustix::fs::fstatvfs(&self.dir)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+
+    fn is_in_place(&self) -> bool {
+        let (Ok(here), Ok(there)) = (rustix::fs::fstat(&self.dir), rustix::fs::stat(&self.path))
+        else {
+            return false;
+        };
+        (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    }
 }
 
 /// A file of the file system.
@@ -180,6 +196,15 @@ impl MediumFile for LogFile {
 
     fn truncate(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        let flags = rustix::fs::FallocateFlags::empty();
+        Ok(rustix::fs::fallocate(&self.0, flags, 0, len)?)
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(rustix::fs::fstat(&self.0)?.st_nlink > 0)
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -32,6 +32,8 @@ pub(crate) struct Faults {
     pub(crate) dir_syncs: usize,
     /// So many new files cannot be made.
     pub(crate) creates: usize,
+    /// So many reads fail.
+    pub(crate) reads: usize,
     /// After so many changes of anything the power is gone, and nothing changes any more.
     pub(crate) power_after: Option<usize>,
 }
@@ -44,6 +46,10 @@ struct Disk {
     faults: Faults,
     locked: bool,
     syncs: usize,
+    /// Octets that all files may have together; no bound if 0.
+    capacity: usize,
+    /// The directory has been moved away.
+    gone: bool,
 }
 
 /// A directory on the simulated disk; clones are the same disk.
@@ -78,12 +84,34 @@ impl MemoryMedium {
         self.disk().syncs
     }
 
+    /// Bounds what all files may have together.
+    pub(crate) fn set_capacity(&self, octets: usize) {
+        self.disk().capacity = octets;
+    }
+
+    /// Moves the directory away, or back.
+    pub(crate) fn set_gone(&self, gone: bool) {
+        self.disk().gone = gone;
+    }
+
+    /// Octets of all files, in whole blocks.
+    pub(crate) fn used(&self) -> usize {
+        self.disk().used()
+    }
+
     /// The disk as another machine finds it: of what was not synced, `keep` says what stays.
     pub(crate) fn after_power_cut(&self, mut keep: impl FnMut() -> bool) -> Self {
+        self.after_torn_power_cut(|| if keep() { SECTOR } else { 0 })
+    }
+
+    /// The same, and of each sector the first octets may be new and the others old: `fate` says
+    /// how many are new.
+    pub(crate) fn after_torn_power_cut(&self, mut fate: impl FnMut() -> usize) -> Self {
         let mut disk = self.disk().copy();
         for inode in &mut disk.inodes {
-            inode.cut(&mut keep);
+            inode.cut(&mut fate);
         }
+        let mut keep = || fate() > SECTOR / 2;
         let mut names = disk.durable_names.clone();
         for (name, inode) in &disk.names {
             if names.get(name) != Some(inode) && keep() {
@@ -128,6 +156,17 @@ impl MemoryMedium {
         inode.dirty.clear();
     }
 
+    /// Puts a file there as no process would; it is durable.
+    pub(crate) fn put(&self, name: &str, content: &[u8]) {
+        if !self.disk().names.contains_key(name) {
+            drop(self.create(name).unwrap());
+            self.sync_dir().unwrap();
+        }
+        self.alter(name, |octets| {
+            octets.splice(.., content.iter().copied()).for_each(drop)
+        });
+    }
+
     fn file(&self, inode: usize) -> MemoryFile {
         MemoryFile {
             disk: self.clone(),
@@ -137,8 +176,24 @@ impl MemoryMedium {
 }
 
 impl Disk {
+    fn used(&self) -> usize {
+        let inodes = self.names.values().map(|inode| &self.inodes[*inode]);
+        inodes
+            .map(|inode| inode.cached.len().next_multiple_of(4096))
+            .sum()
+    }
+
+    /// How far a file may grow that has `len` octets.
+    fn room(&self, len: usize) -> usize {
+        if self.capacity == 0 {
+            return usize::MAX;
+        }
+        len.next_multiple_of(4096) + self.capacity.saturating_sub(self.used())
+    }
+
     fn copy(&self) -> Self {
         Self {
+            capacity: self.capacity,
             inodes: self.inodes.clone(),
             names: self.names.clone(),
             durable_names: self.durable_names.clone(),
@@ -173,6 +228,9 @@ fn fails(left: &mut usize) -> bool {
 
 impl Inode {
     fn write(&mut self, octets: &[u8], offset: usize) {
+        if octets.is_empty() {
+            return;
+        }
         let end = offset + octets.len();
         if end > self.cached.len() {
             self.cached.resize(end, 0);
@@ -191,9 +249,9 @@ impl Inode {
         }
     }
 
-    fn keep(&mut self, sector: usize) {
+    fn keep(&mut self, sector: usize, octets: usize) {
         let from = sector * SECTOR;
-        let to = (from + SECTOR).min(self.cached.len());
+        let to = (from + octets).min(self.cached.len()).max(from);
         if to > self.durable.len() {
             self.durable.resize(to, 0);
         }
@@ -202,19 +260,20 @@ impl Inode {
 
     fn sync(&mut self) {
         for sector in std::mem::take(&mut self.dirty) {
-            self.keep(sector);
+            self.keep(sector, SECTOR);
         }
         self.durable.resize(self.cached.len(), 0);
         self.len_dirty = false;
     }
 
-    fn cut(&mut self, keep: &mut impl FnMut() -> bool) {
+    fn cut(&mut self, fate: &mut impl FnMut() -> usize) {
         for sector in std::mem::take(&mut self.dirty) {
-            if keep() {
-                self.keep(sector);
+            let octets = fate();
+            if octets > 0 {
+                self.keep(sector, octets);
             }
         }
-        if self.len_dirty && keep() {
+        if self.len_dirty && fate() > SECTOR / 2 {
             self.durable.resize(self.cached.len(), 0);
         }
         self.len_dirty = false;
@@ -259,6 +318,10 @@ impl Medium for MemoryMedium {
         Ok(self.file(inode))
     }
 
+    fn reopen(&self, name: &str) -> io::Result<MemoryFile> {
+        self.open(name)
+    }
+
     fn list(&self) -> io::Result<Vec<String>> {
         Ok(self.disk().names.keys().cloned().collect())
     }
@@ -295,13 +358,20 @@ impl Medium for MemoryMedium {
     }
 
     fn space(&self) -> io::Result<u64> {
-        Ok(u64::MAX)
+        Ok(self.disk().room(0) as u64)
+    }
+
+    fn is_in_place(&self) -> bool {
+        !self.disk().gone
     }
 }
 
 impl MediumFile for MemoryFile {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let disk = self.disk.disk();
+        let mut disk = self.disk.disk();
+        if fails(&mut disk.faults.reads) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
         let from = usize::try_from(offset).unwrap();
         let octets = disk.inodes[self.inode].cached.get(from..);
         let octets = octets.and_then(|rest| rest.get(..buffer.len()));
@@ -312,14 +382,19 @@ impl MediumFile for MemoryFile {
     fn write_all_at(&self, octets: &[u8], offset: u64) -> io::Result<()> {
         let mut disk = self.disk.disk();
         disk.powered()?;
+        let offset = usize::try_from(offset).unwrap();
         let fails = fails(&mut disk.faults.writes);
-        let octets = if fails {
+        let room = disk.room(disk.inodes[self.inode].cached.len());
+        let full = octets.len() > room.saturating_sub(offset);
+        let octets = if full {
+            &octets[..room.saturating_sub(offset)]
+        } else if fails {
             &octets[..octets.len() / 2]
         } else {
             octets
         };
-        disk.inodes[self.inode].write(octets, usize::try_from(offset).unwrap());
-        if fails {
+        disk.inodes[self.inode].write(octets, offset);
+        if fails || full {
             return Err(io::ErrorKind::StorageFull.into());
         }
         Ok(())
@@ -342,6 +417,23 @@ impl MediumFile for MemoryFile {
         disk.powered()?;
         disk.inodes[self.inode].truncate(usize::try_from(len).unwrap());
         Ok(())
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        let mut disk = self.disk.disk();
+        disk.powered()?;
+        let len = usize::try_from(len).unwrap();
+        let has = disk.inodes[self.inode].cached.len();
+        if len > disk.room(has) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        disk.inodes[self.inode].truncate(len.max(has));
+        Ok(())
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        let disk = self.disk.disk();
+        Ok(disk.names.values().any(|inode| *inode == self.inode))
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -163,6 +163,7 @@ fn rolled() -> MemoryMedium {
     let medium = MemoryMedium::default();
     let options = LogOptions {
         segment_octets: 3 * 4096,
+        ..LogOptions::default()
     };
     let (_, mut log) = Log::open_on(medium.clone(), options).unwrap();
     for generation in 1..=10 {
@@ -205,7 +206,7 @@ fn a_missing_segment_is_refused() {
         assert!(matches!(open(&disk), Err(StoreError::Damaged { .. })));
         let faults = report(&disk).unwrap().faults;
         assert_eq!(faults[0].what, What::Missing(i as u64 + 1));
-        assert_eq!(faults[0].segment, i as u64 + 2);
+        assert_eq!(faults[0].file.id, i as u64 + 2);
     }
 }
 
@@ -219,7 +220,7 @@ fn all_damage_is_reported_not_only_the_first() {
     let places: Vec<_> = report
         .faults
         .iter()
-        .map(|f| (f.segment, f.offset))
+        .map(|f| (f.file.id, f.offset))
         .collect();
     assert_eq!(places, [(1, 4096), (4, 4096)]);
     assert_eq!((report.segments, report.batches, report.records), (5, 8, 8));

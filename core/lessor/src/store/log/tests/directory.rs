@@ -1,6 +1,7 @@
 //! The log in a real directory: what the operator is told.
 
 use super::*;
+use crate::store::log::SegmentFile;
 use crate::store::log::recovery::unmoved;
 use crate::store::log::{read, verify};
 use crate::store::medium::FileMedium;
@@ -27,7 +28,7 @@ fn the_directory_is_made_and_nobody_else_may_look_into_it() {
     commit_one(&mut log, active(1, 1, 1));
     assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o007, 0);
     let format = fs::read_to_string(dir.join("format")).unwrap();
-    assert_eq!(format, "lessor-store 1\n");
+    assert_eq!(format, "lessor-store 2\n");
     let segment = fs::metadata(dir.join("segment-0000000001.log")).unwrap();
     assert_eq!((segment.mode() & 0o007, segment.len()), (0, 2 * 4096));
 }
@@ -48,13 +49,13 @@ fn a_second_server_is_refused_and_told_of_the_first() {
 fn a_store_of_a_newer_release_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     drop(open_dir(dir.path()).unwrap());
-    fs::write(dir.path().join("format"), "lessor-store 2\n").unwrap();
+    fs::write(dir.path().join("format"), "lessor-store 99\n").unwrap();
     let error = open_dir(dir.path()).unwrap_err();
     assert!(matches!(
         error,
         StoreError::NewerVersion {
-            found: 2,
-            known: 1,
+            found: 99,
+            known: 2,
             ..
         }
     ));
@@ -207,18 +208,20 @@ fn a_reader_sees_that_the_newest_segment_was_cut_but_not_that_another_follows_it
     let medium = FileMedium::create(dir.path()).unwrap();
     let options = LogOptions {
         segment_octets: 3 * 4096,
+        ..LogOptions::default()
     };
     let (_, mut log) = Log::open(dir.path(), options).unwrap();
     commit_one(&mut log, active(1, 1, 1));
     commit_one(&mut log, active(2, 1, 2));
-    unmoved(&medium, &[1], 3 * 4096).unwrap();
+    let (one, two) = (SegmentFile::plain(1), SegmentFile::plain(2));
+    unmoved(&medium, &[one], 3 * 4096).unwrap();
     commit_one(&mut log, active(3, 1, 3));
-    unmoved(&medium, &[1], 3 * 4096).unwrap();
+    unmoved(&medium, &[one], 3 * 4096).unwrap();
     commit_one(&mut log, active(4, 1, 4));
     drop(log);
     drop(open_dir(dir.path()).unwrap());
     // The new server took the last batch of segment 2 over into segment 3.
-    unmoved(&medium, &[1, 2], 2 * 4096).unwrap();
-    let moved = unmoved(&medium, &[1, 2], 3 * 4096);
+    unmoved(&medium, &[one, two], 2 * 4096).unwrap();
+    let moved = unmoved(&medium, &[one, two], 3 * 4096);
     assert!(matches!(moved, Err(StoreError::Changed { .. })));
 }

@@ -4,17 +4,21 @@ use super::*;
 use crate::store::medium::memory::Faults;
 
 /// A seeded sequence of numbers.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed))
+    }
+
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % sides
     }
 
-    fn toss(&mut self) -> bool {
+    pub(super) fn toss(&mut self) -> bool {
         self.roll(2) == 0
     }
 }
@@ -75,7 +79,7 @@ impl Clients {
 #[test]
 fn what_was_acknowledged_survives_a_power_cut_at_any_point() {
     for seed in 1..=400 {
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+        let mut dice = Dice::new(seed);
         let mut disk = MemoryMedium::default();
         let mut clients = Clients::default();
         for life in 0..6 {
@@ -86,6 +90,7 @@ fn what_was_acknowledged_survives_a_power_cut_at_any_point() {
             });
             let options = LogOptions {
                 segment_octets: 4096 * (2 + dice.roll(20)),
+                ..LogOptions::default()
             };
             // Without power before the store is open, nobody is told anything.
             if let Ok((recovered, mut log)) = Log::open_on(disk.clone(), options) {
@@ -114,7 +119,7 @@ fn what_was_acknowledged_survives_a_power_cut_at_any_point() {
 #[test]
 fn what_was_acknowledged_survives_failing_writes_and_syncs() {
     for seed in 1..=400 {
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+        let mut dice = Dice::new(seed);
         let mut disk = MemoryMedium::default();
         let mut clients = Clients::default();
         for life in 0..4 {
@@ -128,7 +133,7 @@ fn what_was_acknowledged_survives_failing_writes_and_syncs() {
                     syncs: one_in(&mut dice, 6),
                     dir_syncs: one_in(&mut dice, 4),
                     creates: one_in(&mut dice, 4),
-                    power_after: None,
+                    ..Faults::default()
                 });
                 let batch = clients.ask(&mut dice);
                 let acked = commit(&mut log, &batch) || retried(&mut log, &mut dice);
@@ -227,6 +232,7 @@ fn a_batch_waits_for_a_full_disk_and_is_acknowledged_when_there_is_room() {
     let medium = MemoryMedium::default();
     let options = LogOptions {
         segment_octets: 2 * 4096,
+        ..LogOptions::default()
     };
     let (_, mut log) = Log::open_on(medium.clone(), options).unwrap();
     assert!(commit(&mut log, &[active(1, 1, 1)]));

@@ -1,0 +1,277 @@
+//! A merge: neighbouring segments become one, with the newest records of their addresses alone.
+//!
+//! ```text
+//!   segment-3  segment-4  segment-5          segment-6 (names 5 as the one before it)
+//!   ▒▒▒█▒▒▒▒   ▒▒▒▒▒▒▒▒   █▒▒▒█▒▒█           █: newest of its address   ▒: dead
+//!        └─────────┴──────────┘
+//!                  ▼ slices of at most 1 MiB, each synced by itself
+//!   merged-3-5 ████                          first block last, sync, rename, sync of the directory;
+//!                                            only then are 3, 4 and 5 removed
+//! ```
+//!
+//! Until the file has its name it counts for nothing; from then on those it replaces do. So a
+//! process may end at any point. The numbers stay in order, because neighbours are merged.
+
+use super::Fault;
+use super::frame::{self, Found, FrameKind};
+use super::index::Index;
+use super::segment::{BLOCK, BLOCK_LEN, Merged, SegmentFile, SegmentHeader};
+use super::window::{SegmentReader, Unreadable};
+use crate::store::batch::{Batch, HEADROOM};
+use crate::store::encode::Lsn;
+use crate::store::medium::{Medium, MediumFile};
+use core::ops::Range;
+use dhcp_proto::record::RecordKind;
+use std::collections::VecDeque;
+use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A segment that takes no more batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Element {
+    pub(super) header: SegmentHeader,
+    /// How much of the file counts.
+    pub(super) end: u64,
+    /// The last number in it.
+    pub(super) last: Lsn,
+    /// Octets of records that are the newest of their address.
+    pub(super) live: u64,
+    /// It could not be read, and is left as it is until the next start.
+    pub(super) sick: bool,
+}
+
+impl Element {
+    pub(super) fn file(&self) -> SegmentFile {
+        self.header.file()
+    }
+}
+
+/// Octets of a merged segment with `live` octets of records, in slices of `slice`.
+fn length_of(live: u64, slice: usize) -> u64 {
+    let slices = live.div_ceil((slice - HEADROOM).max(1) as u64).max(1);
+    let padded = (live + slices * HEADROOM as u64).next_multiple_of(BLOCK_LEN);
+    BLOCK_LEN + if live == 0 { 0 } else { padded }
+}
+
+/// How the merge chooses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// What a merged segment may hold, unless one element alone holds more.
+    pub(super) segment: u64,
+    pub(super) slice: usize,
+    /// What there is room for.
+    pub(super) room: u64,
+}
+
+/// The neighbours whose merge frees most for what it copies; `None` if none frees a block.
+pub(super) fn choose(elements: &[Element], bounds: Bounds) -> Option<Range<usize>> {
+    let mut best: Option<(u64, Range<usize>)> = None;
+    for from in 0..elements.len() {
+        let (mut octets, mut live) = (0_u64, 0_u64);
+        for (to, element) in elements.iter().enumerate().skip(from) {
+            octets += element.end;
+            live += element.live;
+            let length = length_of(live, bounds.slice);
+            let long = length > bounds.segment && to > from;
+            if element.sick || long || length > bounds.room {
+                break;
+            }
+            let freed = octets.saturating_sub(length);
+            // In 1/1024 of what is copied; a merge has its own price, about a slice.
+            let worth = (freed << 10) / (length + bounds.slice as u64);
+            if freed >= BLOCK_LEN && best.as_ref().is_none_or(|(most, _)| worth >= *most) {
+                best = Some((worth, from..to + 1));
+            }
+        }
+    }
+    best.map(|(_, range)| range)
+}
+
+/// A merge under way.
+pub(super) struct Merge<M: Medium> {
+    /// What is replaced.
+    pub(super) range: Range<usize>,
+    header: SegmentHeader,
+    file: M::File,
+    at: u64,
+    sources: VecDeque<SegmentReader<M::File>>,
+    /// Slices that wait; the last one is being filled.
+    slices: VecDeque<Batch>,
+    slice: usize,
+    records: u64,
+    /// Whether nothing older is left behind: then what says that a reservation is gone may go too.
+    bottom: bool,
+    /// Reservations of which no record is left.
+    pub(super) forgotten: Vec<(u16, std::net::Ipv4Addr, Vec<u8>)>,
+    pub(super) live: u64,
+}
+
+/// Why a merge ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    /// What it should copy cannot be read.
+    #[error(transparent)]
+    Source(#[from] Unreadable),
+    /// The copy cannot be written.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+impl<M: Medium> Merge<M> {
+    /// Begins a merge of `elements`, those at `range` of all, into `file`.
+    pub(super) fn begin(
+        medium: &M,
+        elements: &[Element],
+        range: Range<usize>,
+        (file, slice): (M::File, usize),
+    ) -> io::Result<Self> {
+        let [first, ..] = elements else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let header = target(elements).ok_or(io::ErrorKind::InvalidInput)?;
+        let mut sources = VecDeque::new();
+        for element in elements {
+            let name = element.file();
+            let source = medium.open(&name.to_string())?;
+            let salt = element.header.salt;
+            sources.push_back(SegmentReader::new(source, (name, salt), element.end));
+        }
+        Ok(Self {
+            range,
+            header,
+            file,
+            at: BLOCK_LEN,
+            sources,
+            slices: VecDeque::new(),
+            slice,
+            records: 0,
+            bottom: first.header.predecessor.is_none(),
+            forgotten: Vec::new(),
+            live: 0,
+        })
+    }
+
+    /// One batch read, or one slice written; true when all is copied.
+    pub(super) fn go_on(&mut self, index: &Index) -> Result<bool, Failed> {
+        let full = self.slices.len() > 1 || self.sources.is_empty();
+        if full && let Some(batch) = self.slices.pop_front() {
+            self.write(batch)?;
+            return Ok(false);
+        }
+        let Some(source) = self.sources.front_mut() else {
+            return Ok(true);
+        };
+        let mut copy = Copy {
+            slices: &mut self.slices,
+            most: self.slice,
+            bottom: self.bottom,
+            forgotten: &mut self.forgotten,
+            index,
+        };
+        if !source.next(|found| copy.batch(found))? {
+            self.sources.pop_front();
+        }
+        Ok(false)
+    }
+
+    fn write(&mut self, mut batch: Batch) -> io::Result<()> {
+        let durable = batch.first().before();
+        self.records += u64::from(batch.count());
+        self.live += batch.records().len() as u64;
+        let frame = frame::finish(&mut batch, self.header.salt, durable, FrameKind::Merged);
+        self.file.write_all_at(frame.octets(), self.at)?;
+        self.file.sync()?;
+        self.at += frame.octets().len() as u64;
+        Ok(())
+    }
+
+    /// Completes the file, and gives it its name: from here on it counts.
+    pub(super) fn publish(&mut self, medium: &M) -> io::Result<Element> {
+        self.header.merged = self.header.merged.map(|merged| Merged {
+            length: self.at,
+            records: self.records,
+            ..merged
+        });
+        self.file.write_all_at(&self.header.to_octets(), 0)?;
+        self.file.truncate(self.at)?;
+        self.file.sync()?;
+        let name = self.header.file();
+        medium.rename(&name.unfinished_name(), &name.to_string())?;
+        Ok(Element {
+            header: self.header,
+            end: self.at,
+            last: self.header.durable,
+            live: self.live,
+            sick: false,
+        })
+    }
+
+    /// The file that is written.
+    pub(super) fn target(&self) -> SegmentFile {
+        self.header.file()
+    }
+
+    /// Octets written so far.
+    pub(super) fn written(&self) -> u64 {
+        self.at
+    }
+}
+
+/// The header of what takes the place of `elements`.
+pub(super) fn target(elements: &[Element]) -> Option<SegmentHeader> {
+    let (first, last) = (elements.first()?, elements.last()?);
+    Some(SegmentHeader {
+        id: last.header.id,
+        salt: last.header.salt,
+        created: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |now| now.as_secs()),
+        first: first.header.first,
+        durable: last.last,
+        predecessor: first.header.predecessor,
+        store: last.header.store,
+        merged: Some(Merged {
+            from: first.file().bottom(),
+            length: BLOCK as u64,
+            records: 0,
+        }),
+    })
+}
+
+/// What decides which records of a batch go on.
+struct Copy<'c> {
+    slices: &'c mut VecDeque<Batch>,
+    most: usize,
+    bottom: bool,
+    forgotten: &'c mut Vec<(u16, std::net::Ipv4Addr, Vec<u8>)>,
+    index: &'c Index,
+}
+
+impl Copy<'_> {
+    fn batch(&mut self, found: &Found<'_>) -> Result<(), Fault> {
+        found.each(&mut |placed| {
+            if !self.index.is_newest(placed.lsn, &placed.record) {
+                return;
+            }
+            let record = &placed.record;
+            if self.bottom && record.kind == RecordKind::ReservationRemoved {
+                let identity = record.identity.to_vec();
+                self.forgotten.push((record.space, record.addr, identity));
+                return;
+            }
+            self.push(placed.lsn, placed.octets);
+        })
+    }
+
+    fn push(&mut self, lsn: Lsn, record: &[u8]) {
+        let fits = self.slices.back().is_some_and(|batch| {
+            HEADROOM + batch.records().len() + record.len() <= self.most || batch.count() == 0
+        });
+        if !fits {
+            self.slices.push_back(Batch::new(lsn));
+        }
+        if let Some(batch) = self.slices.back_mut() {
+            batch.push_sealed(record);
+        }
+    }
+}

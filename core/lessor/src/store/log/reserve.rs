@@ -1,0 +1,121 @@
+//! The space of one segment, kept so that a full disk can be compacted.
+//!
+//! The file `reserve` has its blocks already. A merge writes its output into it, so that nobody
+//! can take the space between its release and its use; afterwards another reserve is made of what
+//! the merge has freed.
+
+use super::segment::SegmentFile;
+use crate::event::Event;
+use crate::store::medium::{Medium, MediumFile};
+use std::io;
+
+pub(super) const RESERVE: &str = "reserve";
+const UNFINISHED: &str = "reserve.new";
+/// Whether there is a reserve.
+#[derive(Debug)]
+pub(super) struct Reserve {
+    length: u64,
+    held: u64,
+    /// It was told that none can be made.
+    told: bool,
+}
+
+impl Reserve {
+    /// Looks for the reserve of `length` octets that an earlier process may have left.
+    pub(super) fn find<M: Medium>(medium: &M, length: u64) -> Self {
+        let found = medium.open(RESERVE).and_then(|file| file.len());
+        let held = found.ok().filter(|found| *found <= length).unwrap_or(0);
+        Self {
+            length: length / 4 * 4,
+            held,
+            told: false,
+        }
+    }
+
+    /// Octets held.
+    pub(super) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Makes the reserve, if there is none or less than there should be; on a disk that is nearly
+    /// full, as much of it as can be had.
+    pub(super) fn make<M: Medium>(&mut self, medium: &M) {
+        let mut refused = None;
+        for quarters in (1..=4).rev() {
+            let length = self.length / 4 * quarters;
+            if length <= self.held {
+                break;
+            }
+            match self.try_make(medium, length) {
+                Ok(()) => {
+                    self.held = length;
+                    break;
+                }
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        let told = core::mem::replace(&mut self.told, self.held == 0);
+        if let Some(error) = refused.filter(|_| self.held == 0 && !told) {
+            tracing::warn!(
+                event = %Event::StoreNoReserve,
+                dir = %medium.dir().display(),
+                octets = self.length,
+                %error,
+                "no space can be held in reserve; if the disk fills up, the store may be unable \
+                 to make room by itself"
+            );
+        }
+    }
+
+    fn try_make<M: Medium>(&self, medium: &M, length: u64) -> io::Result<()> {
+        if self.held > 0 {
+            // What is there is not let go for what may not be had.
+            return medium.reopen(RESERVE)?.allocate(length);
+        }
+        remove(medium, UNFINISHED)?;
+        remove(medium, RESERVE)?;
+        let made = medium
+            .create(UNFINISHED)
+            .and_then(|file| file.allocate(length))
+            .and_then(|()| medium.rename(UNFINISHED, RESERVE));
+        if made.is_err() {
+            remove(medium, UNFINISHED)?;
+        }
+        made
+    }
+
+    /// The file into which `target` is written: the reserve itself, if there is one.
+    pub(super) fn take<M: Medium>(
+        &mut self,
+        medium: &M,
+        target: SegmentFile,
+    ) -> io::Result<M::File> {
+        let name = target.unfinished_name();
+        remove(medium, &name)?;
+        if self.held == 0 {
+            return medium.create(&name);
+        }
+        medium.rename(RESERVE, &name)?;
+        self.held = 0;
+        medium.reopen(&name)
+    }
+
+    /// Gives a quarter of the reserve to the writer, so that it can begin a segment, if so many
+    /// quarters stay.
+    pub(super) fn lend<M: Medium>(&mut self, medium: &M, stay: u64) -> io::Result<()> {
+        let quarter = self.length / 4;
+        if self.held < (1 + stay) * quarter {
+            return Ok(());
+        }
+        medium.truncate(RESERVE, self.held - quarter)?;
+        self.held -= quarter;
+        Ok(())
+    }
+}
+
+fn remove<M: Medium>(medium: &M, name: &str) -> io::Result<()> {
+    match medium.unlink(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
