@@ -120,7 +120,11 @@ fn open_store(settings: &Settings) -> Result<Opened, StartError> {
     match settings.store.engine {
         Engine::None => Ok(None),
         Engine::Log => {
-            let opened = Log::open(&settings.store.directory, LogOptions::default());
+            let options = LogOptions {
+                segment_octets: settings.store.segment_size,
+                ..LogOptions::default()
+            };
+            let opened = Log::open(&settings.store.directory, options);
             let (recovered, log) = opened.map_err(|error| {
                 StartError::new((&error).into(), "the store cannot be opened").because(error)
             })?;

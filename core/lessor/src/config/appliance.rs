@@ -78,6 +78,8 @@ pub struct Store {
     pub on_failure: OnStoreFailure,
     /// A reply that waits longer for the disk is dropped: the client has asked again.
     pub ack_timeout: Duration,
+    /// Octets of a segment of the log; as many are held in reserve.
+    pub segment_size: u64,
 }
 
 impl Default for Store {
@@ -87,6 +89,7 @@ impl Default for Store {
             directory: "/var/lib/lessor".into(),
             on_failure: OnStoreFailure::Retry,
             ack_timeout: Duration::from_secs(2),
+            segment_size: 64 << 20,
         }
     }
 }
@@ -216,6 +219,9 @@ pub(super) fn store(mut table: Table<'_>) -> Store {
     let timeout = Duration::from_millis(10)..=Duration::from_mins(1);
     table.set("ack_timeout", &mut store.ack_timeout, |v| {
         v.duration(timeout)
+    });
+    table.set("segment_size", &mut store.segment_size, |v| {
+        v.size(1 << 20..=1 << 29)
     });
     table.finish();
     store

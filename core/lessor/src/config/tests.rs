@@ -16,6 +16,7 @@ control = "/tmp/lessor.sock"
 directory = "/tmp/lessor"
 on_store_failure = "stop"
 ack_timeout = "500ms"
+segment_size = "8MiB"
 
 [eal]
 no_huge = true
@@ -116,6 +117,7 @@ fn what_the_file_says_is_in_the_settings() {
     assert_eq!(settings.server.workers, 2);
     assert_eq!(settings.server.cores, Some(vec![1, 2]));
     assert_eq!(settings.store.on_failure, OnStoreFailure::Stop);
+    assert_eq!(settings.store.segment_size, 8 << 20);
     assert_eq!(
         settings.store.ack_timeout,
         std::time::Duration::from_millis(500)
