@@ -25,7 +25,7 @@ mod verify;
 mod writer;
 
 pub use open::LogOptions;
-pub use recovery::{Recovered, Summary, TornTail, read};
+pub use recovery::{Recovered, Summary, TimeRecord, TornTail, read};
 pub use verify::{Report, verify};
 pub use writer::Log;
 

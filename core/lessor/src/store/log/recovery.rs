@@ -15,7 +15,7 @@ use crate::store::batch::{Batch, HEADROOM};
 use crate::store::encode::Lsn;
 use crate::store::medium::{FileMedium, Medium, MediumFile};
 use core::fmt;
-use dhcp_proto::record::Record;
+use dhcp_proto::record::{Record, RecordKind};
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,19 @@ pub struct TornTail {
     pub octets: u64,
 }
 
+/// A record of the time, as far as it says more than other records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRecord {
+    /// Its number.
+    pub lsn: Lsn,
+    /// When it was written, Unix seconds.
+    pub time: u64,
+    /// When the hold of the clock ends, Unix seconds; 0 if it is not held.
+    pub expiry: u64,
+    /// Seconds from the last trusted time to the end of the hold.
+    pub lease: u32,
+}
+
 /// What the store holds, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
@@ -53,10 +66,31 @@ pub struct Summary {
     pub highest_generation: u64,
     /// The number of the newest record; 0 if there is none.
     pub highest_lsn: Lsn,
-    /// The latest time in any record, Unix seconds.
+    /// The time in the newest record by its number, Unix seconds.
     pub newest_time: u64,
+    /// The newest record of the time.
+    pub time_record: Option<TimeRecord>,
     /// What was cut.
     pub torn: Option<TornTail>,
+}
+
+impl Summary {
+    /// Notes the times of a record, if it is the newest so far.
+    fn note_time(&mut self, lsn: Lsn, record: &Record<'_>) {
+        if lsn >= self.highest_lsn {
+            self.highest_lsn = lsn;
+            self.newest_time = record.time;
+        }
+        let newer = self.time_record.is_none_or(|newest| lsn > newest.lsn);
+        if record.kind == RecordKind::Time && newer {
+            self.time_record = Some(TimeRecord {
+                lsn,
+                time: record.time,
+                expiry: record.expiry,
+                lease: record.lease,
+            });
+        }
+    }
 }
 
 /// A store that was read: whose newest records can be walked, once.
@@ -183,7 +217,7 @@ pub(super) fn recover<M: Medium>(
         let newest = open_end && i + 1 == links.len();
         scan.segment(link, &buffer, newest, &mut |lsn, record| {
             summary.highest_generation = summary.highest_generation.max(record.generation);
-            summary.newest_time = summary.newest_time.max(record.time);
+            summary.note_time(lsn, record);
             index.note(lsn, record);
         });
         if let Some(fault) = scan.faults.first().copied() {
