@@ -68,19 +68,18 @@ pub(super) fn shards(
     Ok(shards)
 }
 
-/// Puts what the store knows into the shards.
+/// Puts what the store knows into the shards, its times read as `reading` says.
 pub(super) fn restore(
     shards: &mut [Shard],
     config: &Config,
     recovered: Recovered,
-    clock: &Clock,
+    reading: &Reading,
 ) -> Result<(), StartError> {
     let mut tally = Tally::default();
-    let reading = Reading::at(clock.now().secs());
     let read = recovered.for_each_newest(|_, record| {
         let workers = u16::try_from(shards.len()).unwrap_or(u16::MAX);
         if let Some(shard) = shards.get_mut(owner(shards, record, workers)) {
-            tally.note(shard.restore(config, record, &reading));
+            tally.note(shard.restore(config, record, reading));
         }
     });
     read.map_err(|error| {

@@ -24,7 +24,7 @@ pub mod ring;
 pub mod stats;
 
 pub use batch::{Batch, Completion};
-pub use commit::{CommitOptions, Committer, Stopped};
+pub use commit::{ClockHold, CommitOptions, Committer, NotDurable, Stopped};
 pub use encode::Lsn;
 pub use error::StoreError;
 pub use log::{Log, LogOptions, Recovered, Summary, TimeRecord, TornTail, read, verify};
