@@ -84,7 +84,8 @@ impl fmt::Display for ClockReport {
             line(f, "held leases", &held.bindings)?;
             writeln!(
                 f,
-                "\nIf the wall clock is right, `lessor clock accept` lets what is held expire; if it is wrong, set it."
+                "\nIf the wall clock is right, `lessor clock accept` lets what is held expire; \
+                 if it is wrong, set it."
             )?;
         }
         if self.state == ClockState::Behind {

@@ -5,7 +5,6 @@ use crate::world::{START, Setup, World, pool};
 use dhcp_proto::address::{AddressState, Space};
 use dhcp_proto::restart::{Hold, Noted, time_record};
 use dhcp_proto::server::Silence;
-use dhcp_proto::shard::Shard;
 use dhcp_proto::time::{INFINITE, Instant, Wall};
 use std::net::Ipv4Addr;
 
@@ -18,7 +17,7 @@ fn state(world: &World, addr: Ipv4Addr) -> AddressState {
 }
 
 fn held(world: &World) -> u64 {
-    world.shards.iter().map(|s| s.counts().clock_held).sum()
+    world.clock_held().len() as u64
 }
 
 fn hold(world: &World) -> Option<Hold> {
@@ -35,11 +34,6 @@ fn restart_after_step(world: &mut World, step: i64) {
 fn down_for(world: &mut World, seconds: i64) {
     world.now = Instant(world.now.0 + seconds.unsigned_abs() * 1000);
     world.restart();
-}
-
-fn accept(world: &mut World) -> u64 {
-    world.noted.hold = None;
-    world.shards.iter_mut().map(Shard::accept_clock).sum()
 }
 
 /// A server with the leases of clients 1 to `clients` whose clock jumped a year ahead.
@@ -90,7 +84,7 @@ fn c195_a_client_that_renews_is_not_held_any_more_and_is_left_alone_when_the_clo
     let last = world.log.last().unwrap();
     assert_eq!(last.expiry, world.wall_now() + HOUR + 1);
     assert_eq!(held(&world), 2);
-    assert_eq!(accept(&mut world), 2);
+    assert_eq!(world.accept_clock(), 2);
     world.pass(3);
     assert_eq!(held(&world), 0);
     world.send(client(2).renew(leases[1])).ack();
@@ -104,7 +98,7 @@ fn c195_a_client_that_renews_is_not_held_any_more_and_is_left_alone_when_the_clo
 fn c195_what_an_accepted_clock_ended_stays_ended_after_a_restart() {
     let (mut world, leases) = jumped(2);
     world.send(client(1).renew(leases[0])).ack();
-    accept(&mut world);
+    world.accept_clock();
     world.pass(2);
     world.restart();
     assert_eq!(hold(&world), None);
@@ -122,7 +116,7 @@ fn c195_accepting_the_clock_expires_what_is_held_in_bounded_steps() {
         world.lease(&client(n));
     }
     restart_after_step(&mut world, YEAR);
-    assert_eq!(accept(&mut world), 200);
+    assert_eq!(world.accept_clock(), 200);
     let mut turns = 0;
     while held(&world) > 0 {
         let before = held(&world);
@@ -188,7 +182,7 @@ fn c195_an_endless_lease_is_untouched_by_hold_and_acceptance() {
     let addr = world.lease(&client(1)).yiaddr();
     restart_after_step(&mut world, YEAR);
     assert!(hold(&world).is_some());
-    assert_eq!((held(&world), accept(&mut world)), (0, 0));
+    assert_eq!((held(&world), world.accept_clock()), (0, 0));
     world.pass(4000);
     assert_eq!(state(&world, addr), AddressState::Bound);
 }

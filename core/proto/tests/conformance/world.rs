@@ -508,7 +508,27 @@ impl World {
 
     /// The record of the time, which a server writes each minute.
     fn note_time(&mut self) {
-        self.noted.newest = Some(self.wall_now());
+        let wall = self.wall_now();
+        self.noted.newest = Some(wall);
+        self.noted.hold = self.noted.hold.filter(|hold| hold.until > wall);
+    }
+
+    /// The operator accepts the clock: it is on record, and the workers are told.
+    pub fn accept_clock(&mut self) -> u64 {
+        self.noted.hold = None;
+        self.note_time();
+        self.shards.iter_mut().map(Shard::accept_clock).sum()
+    }
+
+    /// The addresses whose leases the clock holds.
+    pub fn clock_held(&self) -> Vec<Ipv4Addr> {
+        let bindings = self.shards.iter().map(Shard::bindings);
+        let slots = bindings.flat_map(|bindings| {
+            let slots = (0..bindings.slots_used()).map(SlotIndex);
+            slots.filter_map(|index| bindings.slot(index))
+        });
+        let held = slots.filter(|slot| slot.flags & CLOCK_HELD != 0);
+        held.map(|slot| Ipv4Addr::from_bits(slot.addr)).collect()
     }
 
     /// The wall second it is.
