@@ -16,6 +16,7 @@ use dhcp_proto::config::{
 };
 use dhcp_proto::identity::{HashKey, IdentityMode};
 use dhcp_proto::record::{Origin, Record, RecordKind};
+use dhcp_proto::restart::Reading;
 use dhcp_proto::shard::{Restored, Shard};
 use dhcp_proto::time::Instant;
 use dhcp_wire::dhcp::{Header, Writer, code, op};
@@ -140,7 +141,7 @@ pub fn shard(config: &Config, capacity: u32, leased: u32) -> Shard {
             chaddr: &mac.0,
             agent_info: &[],
         };
-        let restored = shard.restore(config, &record, NOW.secs());
+        let restored = shard.restore(config, &record, &Reading::at(NOW.secs()));
         assert_eq!(restored, Restored::Taken);
     }
     shard

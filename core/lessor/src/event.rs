@@ -72,6 +72,19 @@ pub enum Event {
     StoreLatency,
     /// The bindings of the store are in the tables; the line says how many. Nothing to do.
     BindingsRestored,
+    /// The wall clock is ahead of the newest record by more than the longest lease: it jumped, or
+    /// the server was down that long. Leases that are over by it are kept for one default lease. If
+    /// it is right, `lessor clock accept`; if not, set it.
+    ClockHeld,
+    /// The wall clock is behind the newest record; leases run on from that record's time, so none
+    /// lasts longer. Set the clock.
+    ClockBehind,
+    /// The operator has accepted the clock; leases that were kept because of it expire. Nothing to
+    /// do.
+    ClockAccepted,
+    /// The clock was held for one default lease; leases of clients that did not come back expire.
+    /// Nothing to do.
+    ClockHoldOver,
     /// A port is up. Nothing to do.
     PortUp,
     /// A port has no carrier. Look at cable and peer; service resumes by itself.
@@ -91,7 +104,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -117,6 +130,10 @@ impl Event {
         Self::StoreNotClosed,
         Self::StoreLatency,
         Self::BindingsRestored,
+        Self::ClockHeld,
+        Self::ClockBehind,
+        Self::ClockAccepted,
+        Self::ClockHoldOver,
         Self::PortUp,
         Self::PortDown,
         Self::LeaseDeclined,
@@ -154,6 +171,10 @@ impl Event {
             Self::StoreNotClosed => "store.not_closed",
             Self::StoreLatency => "store.latency",
             Self::BindingsRestored => "bindings.restored",
+            Self::ClockHeld => "clock.held",
+            Self::ClockBehind => "clock.behind",
+            Self::ClockAccepted => "clock.accepted",
+            Self::ClockHoldOver => "clock.hold_over",
             Self::PortUp => "port.up",
             Self::PortDown => "port.down",
             Self::LeaseDeclined => "lease.declined",

@@ -24,6 +24,7 @@ pub mod binding;
 pub mod config;
 pub mod identity;
 pub mod record;
+pub mod restart;
 pub mod server;
 pub mod shard;
 pub mod time;

@@ -10,6 +10,7 @@
     reason = "a step of a test that fails ends the test with its message"
 )]
 
+mod clock;
 mod control;
 mod life;
 mod site;

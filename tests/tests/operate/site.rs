@@ -158,11 +158,16 @@ pools = ["10.77.0.10-10.77.0.99"]
 
     /// Fills a new store with `batches` leases, each in a batch of its own.
     pub(crate) fn fill_store(&self, batches: u8) {
+        self.fill_store_with((0..batches).map(|_| (1_700_000_000, u64::MAX)));
+    }
+
+    /// Fills a new store with leases that were granted at the first second and end at the other.
+    pub(crate) fn fill_store_with(&self, times: impl IntoIterator<Item = (u64, u64)>) {
         let (_, mut log) = Log::open(&self.path("store"), LogOptions::default()).unwrap();
-        for host in 0..batches {
+        for (host, times) in (0..).zip(times) {
             let mut batch = Batch::new(log.next_lsn());
             let mut octets = [0; MAX_RECORD];
-            let length = encode(&lease(host, &[host; 7]), &mut octets).unwrap();
+            let length = encode(&lease(host, times, &[host; 7]), &mut octets).unwrap();
             batch.push(&octets[..length], &[]);
             log.submit(batch);
             assert!(log.completed().is_some());
@@ -175,15 +180,15 @@ fn is_segment(path: &Path) -> bool {
     name.starts_with("segment-")
 }
 
-fn lease(host: u8, identity: &[u8]) -> Record<'_> {
+fn lease(host: u8, (time, expiry): (u64, u64), identity: &[u8]) -> Record<'_> {
     Record {
         kind: RecordKind::Active,
         space: 0,
         addr: Ipv4Addr::new(10, 77, 0, 10 + host),
         generation: 1,
-        time: 1_700_000_000,
-        expiry: u64::MAX,
-        lease: u32::MAX,
+        time,
+        expiry,
+        lease: u32::try_from(expiry - time).unwrap_or(u32::MAX),
         origin: Origin::default(),
         giaddr: Ipv4Addr::UNSPECIFIED,
         identity,

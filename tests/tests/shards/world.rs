@@ -8,6 +8,7 @@ use dhcp_proto::config::{
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Journal as _, Origin, Record};
+use dhcp_proto::restart::Reading;
 use dhcp_proto::server::{self, Arrival, Parked, Plan, ReplyKind, Silence};
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::Instant;
@@ -136,7 +137,7 @@ impl Server {
         for octets in records {
             let (_, record, _) = encode::decode(octets).unwrap();
             let owner = usize::from(shard_of(KEY.hash(record.identity), shards));
-            server.shards[owner].restore(&server.config, &record, NOW.secs());
+            server.shards[owner].restore(&server.config, &record, &Reading::at(NOW.secs()));
         }
         server
     }

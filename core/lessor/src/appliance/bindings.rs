@@ -5,6 +5,7 @@ use dhcp_proto::binding::{Bindings, Bucket, Page, Sizes, Slot, Storage};
 use dhcp_proto::config::{Config, Spec};
 use dhcp_proto::identity::{HashKey, shard_of};
 use dhcp_proto::record::Record;
+use dhcp_proto::restart::Reading;
 use dhcp_proto::shard::{Restored, Shard};
 use hugemem::{MapError, Pages, Region};
 use tracing::{info, warn};
@@ -67,19 +68,18 @@ pub(super) fn shards(
     Ok(shards)
 }
 
-/// Puts what the store knows into the shards.
+/// Puts what the store knows into the shards, its times read as `reading` says.
 pub(super) fn restore(
     shards: &mut [Shard],
     config: &Config,
     recovered: &Recovered,
-    clock: &Clock,
+    reading: &Reading,
 ) -> Result<(), StartError> {
     let mut tally = Tally::default();
-    let now = clock.now().secs();
     let read = recovered.for_each_newest(|_, record| {
         let workers = u16::try_from(shards.len()).unwrap_or(u16::MAX);
         if let Some(shard) = shards.get_mut(owner(shards, record, workers)) {
-            tally.note(shard.restore(config, record, now));
+            tally.note(shard.restore(config, record, reading));
         }
     });
     read.map_err(|error| {

@@ -5,6 +5,7 @@ mod devices;
 mod operate;
 mod place;
 mod plane;
+mod time;
 
 use std::error::Error;
 

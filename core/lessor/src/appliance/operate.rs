@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use dhcp_proto::identity::HashKey;
+use dhcp_proto::restart::{Reading, Start};
 use dhcp_proto::server::{Notice, NoticeKind};
 use dhcp_proto::shard::Shard;
 use rtrb::{Consumer, RingBuffer};
@@ -20,7 +21,7 @@ use tracing::{error, info, warn};
 use super::bindings;
 use super::devices::{self, Devices};
 use super::plane::Plane;
-use super::{StartError, place};
+use super::{StartError, place, time};
 use crate::config::{Engine, OnStoreFailure, Settings};
 use crate::control;
 use crate::dataplane::clock::Clock;
@@ -73,15 +74,20 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
     }
     let opened = open_store(&settings)?;
     let recovered = opened.as_ref().map(|(_, recovered)| recovered);
-    let clock = Clock::start(recovered.map_or(0, |r| r.summary().newest_time));
     let mut settings = settings;
     let spec = std::mem::take(&mut settings.spec);
     let routes = routes(&settings, &spec.links);
     let config = bindings::configure(spec, recovered);
+    let start = time::judge(recovered, &config);
+    let clock = Clock::start(start.now);
     let mut shards = bindings::shards(&settings.server, &config, key()?, &clock)?;
     let engine = match opened {
         Some((mut log, recovered)) => {
-            bindings::restore(&mut shards, &config, &recovered, &clock)?;
+            let reading = Reading {
+                hold: start.hold,
+                ..Reading::at(clock.now().secs())
+            };
+            bindings::restore(&mut shards, &config, &recovered, &reading)?;
             log.keep_house(recovered).map_err(|error| {
                 StartError::new(Exit::OsError, "no thread for the store").because(error)
             })?;
@@ -89,12 +95,14 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         }
         None => None,
     };
+    time::tell(&start, shards.iter().map(|s| s.counts().clock_held).sum());
     let devices = devices::open(&settings)?;
     let snapshot = Arc::new(Snapshot { config, routes });
     let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
-    let committer = commit(engine, drains, &settings)?;
+    let committer = commit(engine, drains, &settings, &start)?;
     let assembly = Assembly {
         settings,
+        start,
         clock,
         snapshot,
         stop,
@@ -137,8 +145,10 @@ fn commit(
     engine: Option<Log>,
     drains: Vec<Drain>,
     settings: &Settings,
+    start: &Start,
 ) -> Result<Committer, StartError> {
     let options = CommitOptions {
+        hold: start.hold,
         patience: settings.store.ack_timeout,
         ..CommitOptions::default()
     };
@@ -157,6 +167,7 @@ fn routes(settings: &Settings, links: &[dhcp_proto::config::Link]) -> Routes {
 /// What is there before the first worker runs.
 struct Assembly {
     settings: Settings,
+    start: Start,
     clock: Clock,
     snapshot: Arc<Snapshot>,
     stop: Arc<AtomicBool>,
@@ -174,7 +185,11 @@ impl Assembly {
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
         neighbors.keep_routers(self.snapshot.routes.routers(), self.clock.now());
         let workers = shards.len();
-        let mut plane = Plane::new(Arc::clone(&self.snapshot), Arc::clone(&self.committer));
+        let mut plane = Plane::new(
+            Arc::clone(&self.snapshot),
+            Arc::clone(&self.committer),
+            (self.start, self.clock),
+        );
         let mut handles = Vec::new();
         let parts = shards.into_iter().zip(rings).zip(queues).enumerate();
         for (index, ((shard, journal), queues)) in parts {
@@ -251,8 +266,10 @@ impl Assembly {
             control = %socket.display(),
             "serving"
         );
+        let mut watch = time::Watch::new(&self.committer);
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
+            watch.look(&self.committer);
             for handle in handles.iter_mut() {
                 while let Ok(notice) = handle.notices.pop() {
                     tell(&notice);

@@ -2,20 +2,28 @@
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dhcp_proto::address::{AddressState, Space};
 use dhcp_proto::binding::BindingState;
 use dhcp_proto::config::{Network, Pool, Subnet};
 use dhcp_proto::record::{Record, RecordKind};
+use dhcp_proto::restart::Start;
 use dhcp_proto::shard::BindingView;
+use tracing::info;
 
-use crate::control::{ControlPlane, Lease, PoolStats, State, Stats};
+use super::time;
+use crate::control::{ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, State, Stats};
+use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::Counters;
 use crate::dataplane::desk::Inquiry;
 use crate::dataplane::exchange::Snapshot;
 use crate::dataplane::gauges::{Gauges, GaugesView};
-use crate::store::Committer;
+use crate::event::Event;
+use crate::store::{ClockHold, Committer};
+
+/// How long accepting the clock waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the control side knows of the running appliance.
 #[derive(Debug)]
@@ -23,17 +31,28 @@ pub(super) struct Plane {
     began: Instant,
     snapshot: Arc<Snapshot>,
     committer: Arc<Committer>,
+    start: Start,
+    clock: Clock,
+    /// Taken by who accepts the clock.
+    accepting: Mutex<()>,
     counters: Vec<Arc<Counters>>,
     gauges: Vec<Arc<Gauges>>,
     inquiries: Vec<Mutex<Inquiry>>,
 }
 
 impl Plane {
-    pub(super) fn new(snapshot: Arc<Snapshot>, committer: Arc<Committer>) -> Self {
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        committer: Arc<Committer>,
+        (start, clock): (Start, Clock),
+    ) -> Self {
         Self {
             began: Instant::now(),
             snapshot,
             committer,
+            start,
+            clock,
+            accepting: Mutex::new(()),
             counters: Vec::new(),
             gauges: Vec::new(),
             inquiries: Vec::new(),
@@ -53,8 +72,7 @@ impl Plane {
 
     fn store(&self, stats: &mut Stats) {
         let store = self.committer.stats();
-        let micros =
-            |latency: std::time::Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         for (name, value) in [
             ("commits", store.commits),
             ("records", store.records),
@@ -105,6 +123,25 @@ impl Plane {
         counted
     }
 
+    /// The gauges of all workers together.
+    fn gauges(&self) -> GaugesView {
+        let gauges = self.gauges.iter().map(|gauges| gauges.view());
+        gauges.fold(GaugesView::default(), GaugesView::plus)
+    }
+
+    /// Lets what is held expire. A hold whose time is over leaves nothing to a worker that was not
+    /// told; one that does not answer now is told again when the operator asks again.
+    fn tell_accepted(&self) -> Result<u64, String> {
+        let mut bindings = 0;
+        for (worker, inquiry) in self.inquiries.iter().enumerate() {
+            let mut inquiry = inquiry.lock().unwrap_or_else(PoisonError::into_inner);
+            bindings += inquiry.accept_clock().map_err(|_| {
+                format!("worker {worker} does not answer; ask again to tell it too")
+            })?;
+        }
+        Ok(bindings)
+    }
+
     /// Asks the worker that the address's word names.
     fn ask(&self, space: Space, addr: Ipv4Addr) -> Option<BindingView> {
         let owner = self.snapshot.config.cell(space, addr)?.load().owner();
@@ -127,9 +164,7 @@ impl ControlPlane for Plane {
                 stats.add(row.group.name(), row.name, row.count);
             }
         }
-        let gauges = self.gauges.iter().map(|gauges| gauges.view());
-        let gauges = gauges.fold(GaugesView::default(), GaugesView::plus);
-        for (name, value) in gauges.rows() {
+        for (name, value) in self.gauges().rows() {
             stats.add("bindings", name, value);
         }
         self.store(&mut stats);
@@ -177,5 +212,34 @@ impl ControlPlane for Plane {
         };
         let lease = Lease::new(&record, 0)?;
         Some(Lease { state, ..lease })
+    }
+
+    fn clock(&self) -> ClockReport {
+        let bindings = self.gauges().clock_held;
+        let hold = self.committer.clock_hold();
+        time::report(&self.start, &self.clock, hold, bindings)
+    }
+
+    fn accept_clock(&self) -> Result<ClockAccepted, String> {
+        let one = self.accepting.lock();
+        let _one = one.unwrap_or_else(PoisonError::into_inner);
+        let was_held = match self.committer.clock_hold() {
+            ClockHold::Held(_) => true,
+            // A worker may not have been told yet.
+            ClockHold::Accepted => self.gauges().clock_held > 0,
+            ClockHold::Never | ClockHold::Over => false,
+        };
+        if !was_held {
+            return Ok(ClockAccepted {
+                was_held,
+                bindings: 0,
+            });
+        }
+        // On disk first: what expires now must not be held again by a restart.
+        let durable = self.committer.accept_clock(PATIENCE);
+        durable.map_err(|error| error.to_string())?;
+        let bindings = self.tell_accepted()?;
+        info!(event = %Event::ClockAccepted, bindings, "the operator has accepted the clock");
+        Ok(ClockAccepted { was_held, bindings })
     }
 }

@@ -5,6 +5,7 @@
 )]
 
 mod check;
+mod clock;
 mod leases;
 mod logging;
 mod run;
@@ -61,6 +62,11 @@ enum Action {
     Store {
         #[command(subcommand)]
         action: store::Action,
+    },
+    /// Look at the wall clock as the running server sees it, and accept it after a jump
+    Clock {
+        #[command(subcommand)]
+        action: clock::Action,
     },
     /// Counters of the running server
     Stats {
@@ -253,6 +259,7 @@ impl Action {
             Self::Check { file, output } => check::execute(&file, output),
             Self::Leases { action } => action.execute(),
             Self::Store { action } => action.execute(),
+            Self::Clock { action } => action.execute(),
             Self::Stats { server, output } => stats::execute(&server, output),
         }
     }

@@ -16,7 +16,6 @@ control = "/tmp/lessor.sock"
 directory = "/tmp/lessor"
 on_store_failure = "stop"
 ack_timeout = "500ms"
-segment_size = "8MiB"
 
 [eal]
 no_huge = true
@@ -117,7 +116,6 @@ fn what_the_file_says_is_in_the_settings() {
     assert_eq!(settings.server.workers, 2);
     assert_eq!(settings.server.cores, Some(vec![1, 2]));
     assert_eq!(settings.store.on_failure, OnStoreFailure::Stop);
-    assert_eq!(settings.store.segment_size, 8 << 20);
     assert_eq!(
         settings.store.ack_timeout,
         std::time::Duration::from_millis(500)
@@ -213,6 +211,23 @@ fn every_fault_is_reported_at_once_in_file_order_with_its_place() {
         ":12:33: networks[0].subnets[0].pools[1]: must be a string, not boolean",
     ];
     assert_eq!(faults(text), expected);
+}
+
+#[test]
+fn the_size_of_a_segment_has_bounds() {
+    let after = "ack_timeout = \"500ms\"";
+    let with = |size: &str| format!("{after}\nsegment_size = \"{size}\"");
+    let (text, _) = broken(after, &with("8MiB"));
+    let (settings, _) = parse(&text).unwrap();
+    assert_eq!(settings.store.segment_size, 8 << 20);
+    for size in ["512KiB", "1GiB"] {
+        let (text, line) = broken(after, &with(size));
+        let faults = faults(&text);
+        assert!(
+            faults[0].starts_with(&format!(":{}:", line + 1)),
+            "{faults:?}"
+        );
+    }
 }
 
 #[test]

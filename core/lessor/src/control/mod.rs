@@ -9,6 +9,7 @@
 //! must be asked goes through the [`ControlPlane`].
 
 mod client;
+mod clock;
 mod lease;
 mod server;
 mod stats;
@@ -18,6 +19,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask};
+pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
 pub use server::{BindError, Server};
@@ -33,6 +35,16 @@ pub trait ControlPlane: Send + Sync {
 
     /// Who has `addr` in `space`; `None` if it is free or unknown.
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease>;
+
+    /// The clocks as they are now.
+    fn clock(&self) -> ClockReport;
+
+    /// Takes the wall clock for right; returns when that is durable and all workers know.
+    ///
+    /// # Errors
+    ///
+    /// Says why the clock is held as before.
+    fn accept_clock(&self) -> Result<ClockAccepted, String>;
 }
 
 /// A question.
@@ -49,6 +61,11 @@ pub enum Request {
         #[serde(default)]
         space: u16,
     },
+    /// For the [`ClockReport`].
+    Clock,
+    /// To take the wall clock for right, and for [`ClockAccepted`].
+    #[serde(rename = "clock-accept")]
+    ClockAccept,
 }
 
 /// An answer.

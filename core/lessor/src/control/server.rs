@@ -191,6 +191,11 @@ fn serve(connection: &UnixStream, plane: &dyn ControlPlane) -> io::Result<()> {
             Ok(Request::Lease { address, space }) => {
                 send(connection, &Answer::Ok(plane.lease(space, address)))?;
             }
+            Ok(Request::Clock) => send(connection, &Answer::Ok(plane.clock()))?,
+            Ok(Request::ClockAccept) => {
+                let answer = plane.accept_clock().map_or_else(Answer::Error, Answer::Ok);
+                send(connection, &answer)?;
+            }
             Err(error) => send(connection, &Answer::<()>::Error(error.to_string()))?,
         }
     }

@@ -24,6 +24,27 @@ impl ControlPlane for Plane {
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease> {
         Lease::new(&RECORD, 0).filter(|lease| lease.space == space && lease.address == addr)
     }
+
+    fn clock(&self) -> ClockReport {
+        ClockReport {
+            state: ClockState::Held,
+            wall: 1_900_000_000,
+            inner: 1_900_000_000,
+            wall_at_start: 1_899_999_000,
+            newest_at_start: Some(1_800_000_000),
+            ahead_at_start: 99_999_000,
+            behind: 0,
+            held: Some(Held {
+                since: 1_899_999_000,
+                until: 1_900_002_600,
+                bindings: 3,
+            }),
+        }
+    }
+
+    fn accept_clock(&self) -> Result<ClockAccepted, String> {
+        Err("the disk is slow".into())
+    }
 }
 
 fn start(path: &Path) -> Server {
@@ -50,6 +71,52 @@ fn questions_are_answered() {
         |address| ask::<Option<Lease>>(&path, &Request::Lease { address, space: 0 }).unwrap();
     assert_eq!(lease(RECORD.addr), Lease::new(&RECORD, 0));
     assert_eq!(lease(Ipv4Addr::LOCALHOST), None);
+}
+
+#[test]
+fn the_clock_is_shown_and_a_refusal_to_accept_it_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _server = start(&path);
+    let report: ClockReport = ask(&path, &Request::Clock).unwrap();
+    assert_eq!(report, Plane.clock());
+    let shown = report.to_string();
+    for part in [
+        "state          held\n",
+        "newest record  2027-01-15T08:00:00Z at the start\n",
+        "held leases    3\n",
+        "`lessor clock accept`",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let refused = ask::<ClockAccepted>(&path, &Request::ClockAccept).unwrap_err();
+    assert_eq!(refused.exit(), crate::exit::Exit::Unavailable);
+    assert!(refused.to_string().contains("the disk is slow"));
+    assert!(raw(&path, b"{\"ask\":\"clock-accept\"}\n").starts_with("{\"error\""));
+}
+
+#[test]
+fn a_clock_that_is_right_or_behind_says_so() {
+    let report = ClockReport {
+        state: ClockState::Ok,
+        newest_at_start: None,
+        held: None,
+        ..Plane.clock()
+    };
+    let shown = report.to_string();
+    assert!(shown.contains("ok\n") && shown.contains("none"), "{shown}");
+    assert!(!shown.contains("accept"), "{shown}");
+    let shown = ClockReport {
+        state: ClockState::Behind,
+        behind: 77,
+        ..report
+    };
+    assert!(shown.to_string().contains("behind by      77 s"));
+    for (was_held, says) in [(true, "expire now: 2"), (false, "nothing was changed")] {
+        let bindings = 2;
+        let shown = ClockAccepted { was_held, bindings }.to_string();
+        assert!(shown.contains(says), "{shown}");
+    }
 }
 
 #[test]

@@ -13,11 +13,11 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts at the wall clock, but not before `newest`, the second of the newest record in the
+    /// Starts at the wall clock, but not before second `now`, that of the newest record in the
     /// store: a clock that went back must not give leases a second life.
     #[must_use]
-    pub fn start(newest: u64) -> Self {
-        let wall = wall_millis().max(newest.saturating_mul(1000));
+    pub fn start(now: u64) -> Self {
+        let wall = wall_millis().max(now.saturating_mul(1000));
         Self {
             began: Monotonic::now(),
             at: wall,
@@ -40,6 +40,12 @@ impl Clock {
             ahead: i64::try_from(ahead).unwrap_or(0),
         }
     }
+}
+
+/// The wall clock, Unix seconds.
+#[must_use]
+pub fn unix_seconds() -> u64 {
+    wall_millis() / 1000
 }
 
 fn wall_millis() -> u64 {

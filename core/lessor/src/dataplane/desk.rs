@@ -1,5 +1,5 @@
-//! Where control asks a worker about one address: a ring there, a ring back, answered in
-//! housekeeping.
+//! Where control asks a worker about one address, and tells it that the clock is accepted: a ring
+//! there, a ring back, answered in housekeeping.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -15,26 +15,33 @@ const QUESTIONS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
-struct Question {
-    number: u64,
-    space: Space,
-    addr: Ipv4Addr,
+enum Question {
+    Binding(Space, Ipv4Addr),
+    AcceptClock,
 }
 
-type Answer = (u64, Option<BindingView>);
+#[derive(Debug, Clone, Copy)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it passes through a ring that was made at the start"
+)]
+enum Answer {
+    Binding(Option<BindingView>),
+    Accepted(u64),
+}
 
 /// The worker's side.
 #[derive(Debug)]
 pub struct Desk {
-    questions: Consumer<Question>,
-    answers: Producer<Answer>,
+    questions: Consumer<(u64, Question)>,
+    answers: Producer<(u64, Answer)>,
 }
 
 /// Control's side.
 #[derive(Debug)]
 pub struct Inquiry {
-    questions: Producer<Question>,
-    answers: Consumer<Answer>,
+    questions: Producer<(u64, Question)>,
+    answers: Consumer<(u64, Answer)>,
     number: u64,
 }
 
@@ -59,14 +66,17 @@ pub fn desk() -> (Desk, Inquiry) {
 
 impl Desk {
     /// Answers one question, if one waits.
-    pub fn answer(&mut self, config: &Config, shard: &Shard) {
+    pub fn answer(&mut self, config: &Config, shard: &mut Shard) {
         if self.answers.is_full() {
             return;
         }
-        if let Ok(question) = self.questions.pop() {
-            let view = shard.view(config, question.space, question.addr);
+        if let Ok((number, question)) = self.questions.pop() {
+            let answer = match question {
+                Question::Binding(space, addr) => Answer::Binding(shard.view(config, space, addr)),
+                Question::AcceptClock => Answer::Accepted(shard.accept_clock()),
+            };
             // There is room: this side alone fills the ring.
-            let _sent = self.answers.push((question.number, view)).is_ok();
+            let _sent = self.answers.push((number, answer)).is_ok();
         }
     }
 }
@@ -78,20 +88,34 @@ impl Inquiry {
     ///
     /// [`NoAnswer`] after two seconds: the worker hangs, or has ended.
     pub fn ask(&mut self, space: Space, addr: Ipv4Addr) -> Result<Option<BindingView>, NoAnswer> {
+        match self.exchange(Question::Binding(space, addr))? {
+            Answer::Binding(view) => Ok(view),
+            Answer::Accepted(_) => Err(NoAnswer),
+        }
+    }
+
+    /// Tells the worker that the clock is accepted; how many leases expire because of it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] after two seconds: the worker hangs, or has ended.
+    pub fn accept_clock(&mut self) -> Result<u64, NoAnswer> {
+        match self.exchange(Question::AcceptClock)? {
+            Answer::Accepted(bindings) => Ok(bindings),
+            Answer::Binding(_) => Err(NoAnswer),
+        }
+    }
+
+    fn exchange(&mut self, question: Question) -> Result<Answer, NoAnswer> {
         self.number += 1;
-        let question = Question {
-            number: self.number,
-            space,
-            addr,
-        };
         let until = Instant::now() + PATIENCE;
-        while self.questions.push(question).is_err() {
+        while self.questions.push((self.number, question)).is_err() {
             pause(until)?;
         }
         loop {
             match self.answers.pop() {
                 // An answer to a question that was given up is passed over.
-                Ok((number, view)) if number == self.number => return Ok(view),
+                Ok((number, answer)) if number == self.number => return Ok(answer),
                 Ok(_) => {}
                 Err(_) => pause(until)?,
             }

@@ -54,6 +54,8 @@ gauges! {
     offered,
     /// Leases, those in their grace included.
     active,
+    /// Of the leases, those kept although they are over by a clock that nobody has accepted.
+    clock_held,
     /// Addresses set aside.
     set_aside,
     /// Replies that wait for the disk.
@@ -76,6 +78,7 @@ impl Gauges {
             bindings_capacity: capacity as u64,
             offered: counts.offered,
             active: counts.active,
+            clock_held: counts.clock_held,
             set_aside: counts.set_aside,
             parked: parked as u64,
             not_stored: counts.not_stored,

@@ -142,8 +142,8 @@ impl<P: Port, J: Journal> Worker<P, J> {
             },
             now,
         );
-        gauges.publish(shard, parked.len());
         desk.answer(config, shard);
+        gauges.publish(shard, parked.len());
     }
 
     /// Answers the packets of one burst.

@@ -9,16 +9,21 @@ use super::ring::{Drain, RingCounters, RingMeter};
 use super::stats::{Stats, StatsView};
 use super::{Completion, Lsn, Store};
 use crate::event::Event;
-use core::net::Ipv4Addr;
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use dhcp_proto::record::{Origin, Record, RecordKind};
+use dhcp_proto::restart::Hold;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+mod time;
+
+pub use time::{ClockHold, NotDurable};
+
+use time::TimeNote;
 
 /// Most records of a commit.
 pub const MAX_BATCH: usize = 4096;
@@ -34,6 +39,8 @@ pub type WallClock = Box<dyn Fn() -> u64 + Send>;
 pub struct CommitOptions {
     /// The clock whose time is recorded each minute.
     pub clock: WallClock,
+    /// How the clock is held at the start, to be said in the records of the time.
+    pub hold: Option<Hold>,
     /// How long a stop waits for an engine in trouble.
     pub patience: Duration,
 }
@@ -41,6 +48,7 @@ pub struct CommitOptions {
 impl core::fmt::Debug for CommitOptions {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("CommitOptions")
+            .field("hold", &self.hold)
             .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
@@ -54,6 +62,7 @@ impl Default for CommitOptions {
                     .duration_since(UNIX_EPOCH)
                     .map_or(0, |now| now.as_secs())
             }),
+            hold: None,
             patience: Duration::from_secs(5),
         }
     }
@@ -73,6 +82,7 @@ pub struct Committer {
     thread: Option<JoinHandle<Stopped>>,
     stats: Arc<Stats>,
     meters: Vec<RingMeter>,
+    time: Arc<TimeNote>,
 }
 
 impl Committer {
@@ -88,6 +98,7 @@ impl Committer {
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stats = Arc::new(Stats::default());
+        let time = Arc::new(TimeNote::new(options.hold, (options.clock)()));
         let meters = rings.iter().map(Drain::meter).collect();
         let mut worker = Loop {
             next: engine.next_lsn(),
@@ -95,7 +106,9 @@ impl Committer {
             rings,
             clock: options.clock,
             patience: options.patience,
+            time: Arc::clone(&time),
             time_due: Instant::now(),
+            time_noted: 0,
             stats: Arc::clone(&stats),
             spare: Vec::new(),
             submitted: VecDeque::new(),
@@ -111,6 +124,7 @@ impl Committer {
             thread: Some(thread),
             stats,
             meters,
+            time,
         })
     }
 
@@ -118,6 +132,20 @@ impl Committer {
     #[must_use]
     pub fn stats(&self) -> StatsView {
         self.stats.view()
+    }
+
+    /// Whether the clock is held.
+    #[must_use]
+    pub fn clock_hold(&self) -> ClockHold {
+        self.time.hold()
+    }
+
+    /// The clock is held no more. Returns when that is durable, so that no restart holds it again.
+    ///
+    /// # Errors
+    /// It was not durable within `patience`; the clock is held as before.
+    pub fn accept_clock(&self, patience: Duration) -> Result<(), NotDurable> {
+        self.time.accept(patience)
     }
 
     /// What each ring counted, in the order in which they were given.
@@ -150,12 +178,15 @@ struct Loop<S> {
     rings: Vec<Drain>,
     clock: WallClock,
     patience: Duration,
+    time: Arc<TimeNote>,
     time_due: Instant,
+    /// Records of the time that were asked for and are in a batch.
+    time_noted: u64,
     next: Lsn,
     stats: Arc<Stats>,
     spare: Vec<Batch>,
-    /// When each batch in flight was submitted.
-    submitted: VecDeque<Instant>,
+    /// When each batch in flight was submitted, and the records of the time up to it.
+    submitted: VecDeque<(Instant, u64)>,
     failing: bool,
     /// The ring that is asked first, so that none starves.
     turn: usize,
@@ -211,32 +242,19 @@ impl<S: Store> Loop<S> {
             return false;
         }
         self.next = batch.next();
-        self.submitted.push_back(Instant::now());
+        self.submitted.push_back((Instant::now(), self.time_noted));
         self.engine.submit(batch);
         true
     }
 
     fn record_time(&mut self, batch: &mut Batch) {
-        let now = Instant::now();
-        if now < self.time_due {
+        let (now, wanted) = (Instant::now(), self.time.wanted());
+        if now < self.time_due && wanted == self.time_noted {
             return;
         }
         self.time_due = now + TIME_RECORD;
-        let record = Record {
-            kind: RecordKind::Time,
-            space: 0,
-            addr: Ipv4Addr::UNSPECIFIED,
-            generation: 0,
-            time: (self.clock)(),
-            expiry: 0,
-            lease: 0,
-            origin: Origin::default(),
-            giaddr: Ipv4Addr::UNSPECIFIED,
-            identity: &[],
-            htype: 0,
-            chaddr: &[],
-            agent_info: &[],
-        };
+        self.time_noted = wanted;
+        let record = self.time.record((self.clock)());
         let mut octets = [0; MAX_RECORD];
         if let Ok(length) = encode::encode(&record, &mut octets) {
             batch.push(octets.get(..length).unwrap_or(&[]), &[]);
@@ -245,6 +263,10 @@ impl<S: Store> Loop<S> {
 
     fn publish(&mut self, completion: Completion) {
         let Completion { batch, fenced } = completion;
+        let (took, noted) = self
+            .submitted
+            .pop_front()
+            .map_or((Duration::ZERO, 0), |(at, noted)| (at.elapsed(), noted));
         // No engine on one machine fences; a watermark that stays behind acknowledges nothing.
         if fenced.is_empty() {
             for mark in batch.marks() {
@@ -252,11 +274,8 @@ impl<S: Store> Loop<S> {
                     drain.publish(mark.upto);
                 }
             }
+            self.time.is_durable(noted);
         }
-        let took = self
-            .submitted
-            .pop_front()
-            .map_or(Duration::ZERO, |at| at.elapsed());
         self.stats
             .committed(batch.count(), batch.records().len(), took);
         self.spare.push(batch);

@@ -24,10 +24,10 @@ pub mod ring;
 pub mod stats;
 
 pub use batch::{Batch, Completion};
-pub use commit::{CommitOptions, Committer, Stopped};
+pub use commit::{ClockHold, CommitOptions, Committer, NotDurable, Stopped};
 pub use encode::Lsn;
 pub use error::StoreError;
-pub use log::{Log, LogOptions, Recovered, Summary, TornTail, read, verify};
+pub use log::{Log, LogOptions, Recovered, Summary, TimeRecord, TornTail, read, verify};
 pub use medium::FileMedium;
 pub use null::NullStore;
 pub use ring::{JournalRing, ring};

@@ -102,6 +102,7 @@ impl<J: Journal> Turn<'_, J> {
     pub(super) fn grant(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
         self.note_client(slot);
         let now = self.now;
+        self.shard.clear_flags(slot);
         let Some(binding) = self.shard.bindings.slot_mut(slot) else {
             return Silence::TableFull.into();
         };
@@ -114,7 +115,6 @@ impl<J: Journal> Turn<'_, J> {
         };
         let until = deadline(now.saturating_add(1), lease).max(held);
         binding.state = BindingState::Active;
-        binding.flags = 0;
         binding.started = now;
         binding.lease = lease;
         self.shard.bindings.unlist(slot);

@@ -33,7 +33,10 @@ impl<J: Journal> Turn<'_, J> {
             Some(BindingState::Active) if !self.network.rules.extend => {
                 // C53: the lease runs out as it was granted.
                 let left = self.remaining(slot);
-                if left > 0 {
+                if left > 0 && self.shard.is_clock_held(slot) {
+                    // What the client is told of a lease that the clock held has to be on record.
+                    self.grant(slot, left)
+                } else if left > 0 {
                     self.acknowledge(slot, left)
                 } else {
                     self.on_own(own, addr)

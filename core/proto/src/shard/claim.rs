@@ -74,6 +74,7 @@ impl Shard {
     /// Writes into the slot what its new word says.
     fn note(&mut self, slot: SlotIndex, want: Want, word: Word, returning: bool) {
         self.bindings.unlist(slot);
+        self.clear_flags(slot);
         let Some(binding) = self.bindings.slot_mut(slot) else {
             return;
         };
@@ -207,17 +208,17 @@ impl Shard {
             return Err(Unavailable::Taken);
         };
         binding.state = BindingState::Active;
-        binding.flags = 0;
+        self.clear_flags(slot);
         self.counts.active += 1;
         Ok(())
     }
 
     fn remember(&mut self, slot: SlotIndex, word: Word, state: BindingState) {
+        self.clear_flags(slot);
         let Some(binding) = self.bindings.slot_mut(slot) else {
             return;
         };
         binding.state = state;
-        binding.flags = 0;
         binding.set_generation(word.generation().number());
         let network = binding.network();
         if let Some(lists) = self.lists(network) {
@@ -229,10 +230,10 @@ impl Shard {
     fn empty(&mut self, slot: SlotIndex) {
         self.bindings.unlist(slot);
         self.bindings.cancel(slot);
+        self.clear_flags(slot);
         if let Some(binding) = self.bindings.slot_mut(slot) {
             binding.state = BindingState::Available;
             binding.addr = 0;
-            binding.flags = 0;
         }
     }
 

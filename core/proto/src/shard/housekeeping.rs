@@ -21,6 +21,8 @@ pub struct Turned {
     pub probations: u32,
     /// Stale slots that were removed.
     pub swept: u32,
+    /// Leases that were held until the clock was accepted.
+    pub accepted: u32,
 }
 
 impl Shard {
@@ -37,7 +39,7 @@ impl Shard {
         while let Some(slot) = self.bindings.due(now, &mut left) {
             self.on_timer(config, slot, (now, journal), &mut turned);
         }
-        self.sweep(config, budget, &mut turned);
+        self.sweep(config, (now, budget), &mut turned);
         turned
     }
 
@@ -62,6 +64,7 @@ impl Shard {
             // C171: the address is given to nobody else before the grace is over.
             BindingState::Active => {
                 let grace = u32::try_from(network.rules.grace.as_secs()).unwrap_or(u32::MAX);
+                self.clear_flags(slot);
                 if let Some(binding) = self.bindings.slot_mut(slot) {
                     binding.state = BindingState::Expired;
                 }
@@ -133,8 +136,10 @@ impl Shard {
         }
     }
 
-    /// Removes memories whose address another worker has taken meanwhile.
-    fn sweep(&mut self, config: &Config, budget: usize, turned: &mut Turned) {
+    /// Removes memories whose address another worker has taken meanwhile, and lets go of leases
+    /// that were held until the clock was accepted.
+    fn sweep(&mut self, config: &Config, (now, budget): (u32, usize), turned: &mut Turned) {
+        self.accepting &= self.counts.clock_held > 0;
         for _ in 0..budget {
             let slot = self.sweep;
             if slot.0 >= self.bindings.slots_used() {
@@ -142,7 +147,9 @@ impl Shard {
                 return;
             }
             self.sweep = SlotIndex(slot.0 + 1);
-            if self.is_stale(config, slot) {
+            if self.expire_accepted(slot, now) {
+                turned.accepted += 1;
+            } else if self.is_stale(config, slot) {
                 self.vacate(slot);
                 turned.swept += 1;
             }

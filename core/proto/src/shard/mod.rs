@@ -20,6 +20,7 @@
 
 mod assign;
 mod claim;
+mod held;
 mod housekeeping;
 mod lease;
 mod restore;
@@ -65,6 +66,8 @@ pub struct Shard {
     pub(crate) bindings: Bindings,
     lists: Vec<Lists>,
     sweep: SlotIndex,
+    /// Whether leases that the clock held expire as the sweep passes.
+    accepting: bool,
     /// The last questions to other workers, newest first.
     asked: [Option<Ask>; ASKED],
     counts: Counts,
@@ -86,6 +89,8 @@ pub struct Counts {
     pub offered: u64,
     /// Leases, those in their grace included.
     pub active: u64,
+    /// Of the leases, those that are over by a clock that nobody has accepted.
+    pub clock_held: u64,
     /// Addresses set aside.
     pub set_aside: u64,
     /// Option 82 or a long chaddr that was too long to be stored.
@@ -138,6 +143,7 @@ impl Shard {
             bindings,
             lists,
             sweep,
+            accepting: false,
             asked: [None; ASKED],
             counts: Counts::default(),
         })

@@ -3,9 +3,10 @@
 use super::Shard;
 use crate::address::{AddressState, Generation, Word};
 use crate::binding::{BindingState, SlotIndex};
-use crate::config::{Config, Network};
+use crate::config::{Config, Network, Place};
 use crate::record::{Record, RecordKind};
-use crate::time::remaining;
+use crate::restart::Reading;
+use crate::time::{deadline, remaining};
 use core::net::Ipv4Addr;
 
 /// What became of a record.
@@ -31,11 +32,11 @@ pub(crate) fn address_identity(addr: Ipv4Addr) -> [u8; 5] {
 }
 
 impl Shard {
-    /// Takes the newest record of an address, `now` being the second it is.
+    /// Takes the newest record of an address, whose times are read as `reading` says.
     ///
     /// Records have to come by rising LSN: of two addresses of one client on one network the
     /// newer is its binding and the other is free.
-    pub fn restore(&mut self, config: &Config, record: &Record<'_>, now: u32) -> Restored {
+    pub fn restore(&mut self, config: &Config, record: &Record<'_>, reading: &Reading) -> Restored {
         let space = crate::address::Space(record.space);
         let Some(place) = config.place_of(space, record.addr) else {
             return Restored::Outside;
@@ -44,12 +45,12 @@ impl Shard {
             return Restored::Outside;
         };
         match record.kind {
-            RecordKind::Active => self.restore_lease(config, network, record, now),
+            RecordKind::Active => self.restore_lease(config, place, record, reading),
             RecordKind::Released => {
-                self.restore_memory(config, network, record, BindingState::Released)
+                self.restore_memory(config, network, (record, reading), BindingState::Released)
             }
             RecordKind::Declined | RecordKind::SetAside => {
-                self.restore_set_aside(config, network, record, now)
+                self.restore_set_aside(config, network, record, reading)
             }
             RecordKind::Ended | RecordKind::ProbationEnded => {
                 self.place_word(
@@ -69,21 +70,34 @@ impl Shard {
     fn restore_lease(
         &mut self,
         config: &Config,
-        network: &Network,
+        place: Place,
         record: &Record<'_>,
-        now: u32,
+        reading: &Reading,
     ) -> Restored {
-        let until = self.wall.inner(record.expiry);
+        let Some((network, subnet)) = config.subnet(place) else {
+            return Restored::Outside;
+        };
+        let until = reading.end_of(record);
         let grace = u32::try_from(network.rules.grace.as_secs()).unwrap_or(u32::MAX);
-        if remaining(now, crate::time::deadline(until, grace)) == 0 {
-            return self.restore_memory(config, network, record, BindingState::Expired);
+        let held = if remaining(reading.now, until) == 0 {
+            reading.held_until(record, grace, (&subnet.lease, config))
+        } else {
+            None
+        };
+        let until = held.unwrap_or(until);
+        if remaining(reading.now, deadline(until, grace)) == 0 {
+            let given = (record, reading);
+            return self.restore_memory(config, network, given, BindingState::Expired);
         }
-        let slot = match self.restore_slot(config, network, record) {
+        let slot = match self.restore_slot(config, network, (record, reading)) {
             Ok(slot) => slot,
             Err(why) => return self.unwanted(config, network, record, why),
         };
         if let Some(binding) = self.bindings.slot_mut(slot) {
             binding.state = BindingState::Active;
+        }
+        if held.is_some() {
+            self.keep_for_clock(slot);
         }
         self.counts.active += 1;
         self.bindings.schedule(slot, until);
@@ -95,10 +109,10 @@ impl Shard {
         &mut self,
         config: &Config,
         network: &Network,
-        record: &Record<'_>,
+        (record, reading): (&Record<'_>, &Reading),
         state: BindingState,
     ) -> Restored {
-        let slot = match self.restore_slot(config, network, record) {
+        let slot = match self.restore_slot(config, network, (record, reading)) {
             Ok(slot) => slot,
             Err(why) => return self.unwanted(config, network, record, why),
         };
@@ -117,10 +131,10 @@ impl Shard {
         config: &Config,
         network: &Network,
         record: &Record<'_>,
-        now: u32,
+        reading: &Reading,
     ) -> Restored {
-        let until = self.wall.inner(record.expiry);
-        if remaining(now, until) == 0 {
+        let until = reading.end_of(record);
+        if remaining(reading.now, until) == 0 {
             self.place_word(
                 config,
                 network,
@@ -155,7 +169,7 @@ impl Shard {
         &mut self,
         config: &Config,
         network: &Network,
-        record: &Record<'_>,
+        (record, reading): (&Record<'_>, &Reading),
     ) -> Result<SlotIndex, Restored> {
         let hash = self.key.hash(record.identity);
         if record.identity.is_empty() {
@@ -189,7 +203,7 @@ impl Shard {
         binding.giaddr = record.giaddr.to_bits();
         binding.set_generation(record.generation);
         binding.lease = record.lease;
-        binding.started = self.wall.inner(record.time);
+        binding.started = reading.wall.inner(record.time);
         binding.port = record.origin.port;
         binding.outer_vid = record.origin.outer_vid;
         binding.inner_vid = record.origin.inner_vid;
@@ -201,6 +215,7 @@ impl Shard {
         let Some(addr) = self.addr(slot) else { return };
         self.bindings.unlist(slot);
         self.bindings.cancel(slot);
+        self.clear_flags(slot);
         if let Some(cell) = config.cell(network.space, addr) {
             let word = cell.load();
             if word.state() == AddressState::Bound {

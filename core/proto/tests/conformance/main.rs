@@ -18,6 +18,7 @@
 
 mod addressing;
 mod client;
+mod clock;
 mod declining;
 mod discover;
 mod extending;

@@ -45,13 +45,6 @@ fn step_wall(world: &mut World, ahead: i64) {
     }
 }
 
-/// The wall second it is.
-fn wall_now(world: &World) -> u64 {
-    u64::from(world.now.secs())
-        .checked_add_signed(world.wall)
-        .unwrap()
-}
-
 #[test]
 fn c195_a_step_of_the_wall_clock_neither_expires_nor_prolongs_a_lease() {
     for step in [YEAR, -(YEAR / 40), 3600, -3600] {
@@ -76,7 +69,7 @@ fn c195_records_speak_wall_time() {
         step_wall(&mut world, step);
         world.pass(600);
         world.send(client(1).renew(addr)).ack();
-        let (now, record) = (wall_now(&world), world.log.last().unwrap());
+        let (now, record) = (world.wall_now(), world.log.last().unwrap());
         assert_eq!(record.time, now);
         assert_eq!(record.expiry, now + 3601);
     }
@@ -88,7 +81,7 @@ fn c195_after_a_restart_a_lease_ends_at_its_wall_time_wherever_the_inner_clock_b
         let mut world = one_address().world();
         let addr = world.lease(&client(1)).yiaddr();
         world.pass(1800);
-        let wall = i64::try_from(wall_now(&world)).unwrap();
+        let wall = i64::try_from(world.wall_now()).unwrap();
         world.now = Instant(inner * 1000);
         world.wall = wall - i64::try_from(inner).unwrap();
         world.restart();

@@ -1,4 +1,4 @@
-//! Any sequence of messages, time and restarts, over one to three shards: what must hold after
+//! Any sequence of messages, time, restarts and jumps of the clock, over one to three shards: what must hold after
 //! each step, and what must be left at the end.
 
 use crate::client::{Msg, SERVER};
@@ -7,6 +7,7 @@ use crate::world::{Answer, Setup, World, ip, pool};
 use core::time::Duration;
 use dhcp_proto::config::LeaseTimes;
 use dhcp_proto::server::{ReplyKind, Silence};
+use dhcp_proto::time::{Instant, Wall};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -22,19 +23,51 @@ const KEPT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
 const LEASE: u32 = 600;
 const GRACE: u64 = 30;
 const PROBATION: u64 = 300;
+/// Seconds of a jump: beyond every lease, and so is any sum of jumps that is none of zero.
+const JUMP: i64 = 1_000_000;
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Discover { n: u8, wish: Option<u8> },
-    Select { n: u8 },
-    SelectAnother { n: u8 },
-    Reboot { n: u8, addr: u8 },
-    Renew { n: u8 },
-    Usurp { n: u8, addr: u8 },
-    Release { n: u8 },
-    Decline { n: u8 },
-    Pass { seconds: u64 },
-    Restart { shards: u16 },
+    Discover {
+        n: u8,
+        wish: Option<u8>,
+    },
+    Select {
+        n: u8,
+    },
+    SelectAnother {
+        n: u8,
+    },
+    Reboot {
+        n: u8,
+        addr: u8,
+    },
+    Renew {
+        n: u8,
+    },
+    Usurp {
+        n: u8,
+        addr: u8,
+    },
+    Release {
+        n: u8,
+    },
+    Decline {
+        n: u8,
+    },
+    Pass {
+        seconds: u64,
+    },
+    Restart {
+        shards: u16,
+    },
+    /// The wall clock jumps while the server is down.
+    Jump {
+        ahead: i64,
+    },
+    /// The server is down for longer than the longest lease.
+    Down,
+    AcceptClock,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -53,6 +86,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => prop_oneof![Just(1), Just(4), Just(61), Just(605), Just(660)]
             .prop_map(|seconds| Step::Pass { seconds }),
         1 => (1..=3u16).prop_map(|shards| Step::Restart { shards }),
+        1 => prop_oneof![Just(-2), Just(-1), Just(1), Just(3)]
+            .prop_map(|jumps| Step::Jump { ahead: jumps * JUMP }),
+        1 => Just(Step::Down),
+        1 => Just(Step::AcceptClock),
     ]
 }
 
@@ -98,8 +135,14 @@ impl Model {
             max: LEASE,
             ..LeaseTimes::default()
         };
+        setup.far().subnets[0].lease = setup.home_subnet().lease;
+        let mut world = setup.world();
+        world.wall = 1000 * JUMP;
+        for shard in &mut world.shards {
+            shard.set_wall(Wall { ahead: world.wall });
+        }
         Self {
-            world: setup.world(),
+            world,
             offers: BTreeMap::new(),
             leases: BTreeMap::new(),
         }
@@ -152,24 +195,7 @@ impl Model {
 
     fn take_step(&mut self, step: Step) {
         match step {
-            Step::Discover { n, wish } => {
-                let discover = client(n).discover();
-                // The one half of the station ends the other's lease, and leaves its own.
-                let is_station = STATION.contains(&n);
-                let had = self.lease(n).filter(|_| !is_station);
-                if is_station {
-                    self.leases
-                        .retain(|other, (addr, _)| *other == n || *addr != KEPT);
-                }
-                let discover = match wish {
-                    Some(wish) => discover.requested(nth(wish)),
-                    None => discover,
-                };
-                let answer = self.take(n, discover);
-                if let Some(addr) = had {
-                    assert_eq!(answer.offer().yiaddr(), addr, "C30");
-                }
-            }
+            Step::Discover { n, wish } => self.discover(n, wish),
             Step::Select { n } => {
                 if let Some(addr) = self.offers.get(&n).copied() {
                     let _answer = self.take(n, client(n).reboot(addr).server(SERVER));
@@ -206,8 +232,41 @@ impl Model {
                 self.world.setup.shards = shards;
                 self.world.restart();
             }
+            Step::Jump { ahead } => {
+                self.world.wall += ahead;
+                self.world.restart();
+            }
+            Step::Down => {
+                self.world.now = Instant(self.world.now.0 + 1_000_000);
+                self.world.restart();
+            }
+            Step::AcceptClock => {
+                // Whose lease was held loses it: the operator has said that it is over.
+                let held = self.world.clock_held();
+                self.leases.retain(|_, (addr, _)| !held.contains(addr));
+                assert_eq!(self.world.accept_clock(), held.len() as u64);
+            }
         }
         self.world.check();
+    }
+
+    fn discover(&mut self, n: u8, wish: Option<u8>) {
+        let discover = client(n).discover();
+        // The one half of the station ends the other's lease, and leaves its own.
+        let is_station = STATION.contains(&n);
+        let had = self.lease(n).filter(|_| !is_station);
+        if is_station {
+            self.leases
+                .retain(|other, (addr, _)| *other == n || *addr != KEPT);
+        }
+        let discover = match wish {
+            Some(wish) => discover.requested(nth(wish)),
+            None => discover,
+        };
+        let answer = self.take(n, discover);
+        if let Some(addr) = had {
+            assert_eq!(answer.offer().yiaddr(), addr, "C30");
+        }
     }
 
     fn give_up(&mut self, n: u8, says: impl Fn(Ipv4Addr) -> Msg) {

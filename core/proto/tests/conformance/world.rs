@@ -9,6 +9,7 @@ use dhcp_proto::config::{
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Journal, Origin, Record, RecordKind, Sequence};
+use dhcp_proto::restart::{Noted, Reading, Start};
 use dhcp_proto::server::{
     self, Arrival, Client, Destination, Echo, Notice, Parked, Plan, ReplyKind, Silence, Written,
 };
@@ -19,6 +20,8 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 pub const KEY: HashKey = HashKey([7; 16]);
+/// The flag of a slot whose lease the clock holds.
+const CLOCK_HELD: u8 = 2;
 /// The second at which every world begins.
 pub const START: u64 = 1_000_000;
 
@@ -312,6 +315,10 @@ pub struct World {
     pub now: Instant,
     /// Wall seconds ahead of it.
     pub wall: i64,
+    /// The newest record of the time: when it was written, and what it says of a held clock.
+    pub noted: Noted,
+    /// What the last start made of the clock.
+    pub start: Option<Start>,
     echo: Echo,
 }
 
@@ -436,6 +443,8 @@ impl World {
             notices: Vec::new(),
             now: Instant(START * 1000),
             wall: 0,
+            noted: Noted::default(),
+            start: None,
             echo: Echo::default(),
             config,
             setup,
@@ -462,6 +471,7 @@ impl World {
         self.config = self.setup.config(&self.log);
         self.appended = vec![0; usize::from(self.setup.shards)];
         self.shards = self.empty_shards();
+        let reading = self.begin();
         let mut newest: BTreeMap<(u16, Ipv4Addr), (u64, usize)> = BTreeMap::new();
         for (lsn, record) in self.log.iter().enumerate() {
             let entry = newest.entry((record.space, record.addr)).or_insert((0, 0));
@@ -476,9 +486,55 @@ impl World {
             } else {
                 usize::from(shard_of(KEY.hash(&record.identity), self.setup.shards))
             };
-            self.shards[owner].restore(&self.config, &record.record(), self.now.secs());
+            self.shards[owner].restore(&self.config, &record.record(), &reading);
         }
         self.check();
+    }
+
+    /// Looks at the clock and at the newest record of the time, and writes the next one.
+    fn begin(&mut self) -> Reading {
+        let start = Start::new(self.wall_now(), &self.noted, &self.config);
+        let now = self.now.secs();
+        self.start = Some(start);
+        self.noted.hold = start.hold;
+        self.note_time();
+        let ahead = i64::try_from(start.now).unwrap() - i64::from(now);
+        Reading {
+            now,
+            wall: Wall { ahead },
+            hold: start.hold,
+        }
+    }
+
+    /// The record of the time, which a server writes each minute.
+    fn note_time(&mut self) {
+        let wall = self.wall_now();
+        self.noted.newest = Some(wall);
+        self.noted.hold = self.noted.hold.filter(|hold| hold.until > wall);
+    }
+
+    /// The operator accepts the clock: it is on record, and the workers are told.
+    pub fn accept_clock(&mut self) -> u64 {
+        self.noted.hold = None;
+        self.note_time();
+        self.shards.iter_mut().map(Shard::accept_clock).sum()
+    }
+
+    /// The addresses whose leases the clock holds.
+    pub fn clock_held(&self) -> Vec<Ipv4Addr> {
+        let bindings = self.shards.iter().map(Shard::bindings);
+        let slots = bindings.flat_map(|bindings| {
+            let slots = (0..bindings.slots_used()).map(SlotIndex);
+            slots.filter_map(|index| bindings.slot(index))
+        });
+        let held = slots.filter(|slot| slot.flags & CLOCK_HELD != 0);
+        held.map(|slot| Ipv4Addr::from_bits(slot.addr)).collect()
+    }
+
+    /// The wall second it is.
+    pub fn wall_now(&self) -> u64 {
+        let now = u64::from(self.now.secs());
+        now.checked_add_signed(self.wall).unwrap()
     }
 
     /// Lets `seconds` pass, with housekeeping each second.
@@ -502,6 +558,7 @@ impl World {
             };
             self.shards[ring].turn(&self.config, self.now.secs(), 64, &mut journal);
         }
+        self.note_time();
         self.check();
     }
 
@@ -513,6 +570,7 @@ impl World {
     /// As [`World::send`], with a payload that `msg` does not make.
     pub fn send_octets(&mut self, msg: &Msg, payload: &[u8]) -> Answer {
         let answer = self.answer(msg, payload);
+        self.note_time();
         self.check();
         answer
     }
@@ -631,13 +689,17 @@ impl World {
 
     /// Each slot with a right to an address is the only one, and its word says so.
     fn check_slots(&self, shard: &Shard, owned: &mut BTreeMap<Ipv4Addr, SlotIndex>) {
-        let (mut offered, mut active, mut set_aside) = (0, 0, 0);
+        let (mut offered, mut active, mut set_aside, mut held) = (0, 0, 0, 0);
         let bindings = shard.bindings();
         let mut at = SlotIndex::NONE;
         while let Some(index) = bindings.next_after(at) {
             at = index;
             let slot = bindings.slot(index).unwrap();
             let addr = Ipv4Addr::from_bits(slot.addr);
+            if slot.flags & CLOCK_HELD != 0 {
+                held += 1;
+                assert_eq!(slot.state, BindingState::Active, "{addr} is held");
+            }
             let Some(cell) = self.config.cell(Space(0), addr) else {
                 assert_eq!(slot.addr, 0, "{addr} has no word");
                 continue;
@@ -668,6 +730,7 @@ impl World {
             (counts.offered, counts.active, counts.set_aside),
             (offered, active, set_aside)
         );
+        assert_eq!(counts.clock_held, held);
         assert_eq!(counts.inconsistent, 0, "slot and word disagree: {shard:?}");
     }
 }

@@ -3,8 +3,11 @@ use crate::store::NullStore;
 use crate::store::log::{Log, LogOptions};
 use crate::store::medium::memory::{Faults, MemoryMedium};
 use crate::store::ring::{JournalRing, ring};
-use dhcp_proto::record::Journal as _;
+use core::net::Ipv4Addr;
+use dhcp_proto::record::{Journal as _, Origin, Record, RecordKind};
+use dhcp_proto::restart::Noted;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 
 fn record(addr: u32, generation: u64, identity: &[u8]) -> Record<'_> {
     Record {
@@ -27,6 +30,7 @@ fn record(addr: u32, generation: u64, identity: &[u8]) -> Record<'_> {
 fn options() -> CommitOptions {
     CommitOptions {
         clock: Box::new(|| 1_900_000_000),
+        hold: None,
         patience: Duration::from_millis(20),
     }
 }
@@ -166,4 +170,96 @@ fn without_an_engine_the_watermark_follows_at_once() {
     }
     wait_for(|| one.durable() == 1000);
     assert_eq!(committer.stop(), Some(Stopped { unwritten: 0 }));
+}
+
+const NOW: u64 = 1_900_000_000;
+
+fn held(seconds: u64) -> CommitOptions {
+    CommitOptions {
+        hold: Some(Hold {
+            trusted: 1_800_000_000,
+            until: NOW + seconds,
+        }),
+        ..options()
+    }
+}
+
+/// The time that counts on a disk whose power is cut now, and the hold that it says.
+fn noted(medium: &MemoryMedium) -> (u64, Option<Hold>) {
+    let disk = medium.after_power_cut(|| false);
+    let (recovered, _) = Log::open_on(disk, LogOptions::default()).unwrap();
+    let summary = recovered.summary();
+    let hold = summary.time_record;
+    let hold = hold.and_then(|record| Noted::hold_of(record.expiry, record.lease));
+    (summary.newest_time, hold)
+}
+
+#[test]
+fn c195_the_records_of_the_time_say_that_the_clock_is_held() {
+    let medium = MemoryMedium::default();
+    let committer = Committer::start(log_on(&medium), vec![], held(3600)).unwrap();
+    wait_for(|| committer.stats().commits == 1);
+    let (time, hold) = noted(&medium);
+    let hold = hold.unwrap();
+    assert_eq!((time, hold.trusted), (NOW, 1_800_000_000));
+    assert!((NOW + 3590..=NOW + 3600).contains(&hold.until), "{hold:?}");
+    assert!(matches!(committer.clock_hold(), ClockHold::Held(_)));
+}
+
+#[test]
+fn c195_an_accepted_clock_is_not_held_after_a_power_cut() {
+    let medium = MemoryMedium::default();
+    let committer = Committer::start(log_on(&medium), vec![], held(3600)).unwrap();
+    committer.accept_clock(Duration::from_secs(10)).unwrap();
+    assert_eq!(noted(&medium), (NOW, None));
+    assert_eq!(committer.clock_hold(), ClockHold::Accepted);
+    // Again, as by another operator.
+    committer.accept_clock(Duration::from_secs(10)).unwrap();
+    assert_eq!(committer.clock_hold(), ClockHold::Accepted);
+}
+
+#[test]
+fn c195_a_clock_that_the_disk_does_not_take_as_accepted_is_held_on() {
+    let medium = MemoryMedium::default();
+    let committer = Committer::start(log_on(&medium), vec![], held(3600)).unwrap();
+    wait_for(|| committer.stats().commits == 1);
+    medium.fail(Faults {
+        writes: usize::MAX,
+        ..Faults::default()
+    });
+    let refused = committer.accept_clock(Duration::from_millis(50));
+    assert_eq!(refused, Err(NotDurable));
+    assert!(matches!(committer.clock_hold(), ClockHold::Held(_)));
+    medium.fail(Faults::default());
+    committer.accept_clock(Duration::from_secs(10)).unwrap();
+    assert_eq!(noted(&medium).1, None);
+}
+
+#[test]
+fn c195_a_hold_that_is_over_is_over() {
+    let medium = MemoryMedium::default();
+    let committer = Committer::start(log_on(&medium), vec![], held(0)).unwrap();
+    assert_eq!(committer.clock_hold(), ClockHold::Over);
+    wait_for(|| committer.stats().commits == 1);
+    assert_eq!(noted(&medium), (NOW, None));
+    let committer = Committer::start(NullStore::new(), vec![], options()).unwrap();
+    assert_eq!(committer.clock_hold(), ClockHold::Never);
+}
+
+#[test]
+fn c195_of_two_times_the_later_record_counts_and_not_the_later_time() {
+    let medium = MemoryMedium::default();
+    let clock = Arc::new(AtomicU64::new(NOW + 1000));
+    let wall = Arc::clone(&clock);
+    let options = CommitOptions {
+        clock: Box::new(move || wall.load(Ordering::Relaxed)),
+        ..options()
+    };
+    let committer = Committer::start(log_on(&medium), vec![], options).unwrap();
+    wait_for(|| committer.stats().commits == 1);
+    assert_eq!(noted(&medium).0, NOW + 1000);
+    // The clock is set right.
+    clock.store(NOW, Ordering::Relaxed);
+    committer.accept_clock(Duration::from_secs(10)).unwrap();
+    assert_eq!(noted(&medium).0, NOW);
 }

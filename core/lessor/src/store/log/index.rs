@@ -6,6 +6,7 @@
 //! nothing here has to move when a record does. Sixteen octets an address, in blocks of 256
 //! neighbours.
 
+use super::TimeRecord;
 use super::frame::Placed;
 use crate::store::encode::Lsn;
 use dhcp_proto::record::{Record, RecordKind};
@@ -67,14 +68,23 @@ pub(super) struct Reserved {
     pub(super) removed: bool,
 }
 
-/// The newest record of the time.
+/// The newest record of the time, and its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct TimeRecord {
-    /// 0 if there is none.
-    pub(super) lsn: Lsn,
+pub(super) struct Timed {
+    /// Its number is 0 if there is none.
+    pub(super) newest: TimeRecord,
     pub(super) length: u16,
-    /// What it says in its field of that name.
-    pub(super) expiry: u64,
+}
+
+impl Timed {
+    fn lsn(self) -> Lsn {
+        self.newest.lsn
+    }
+
+    /// The record, if there is one.
+    pub(super) fn record(self) -> Option<TimeRecord> {
+        (self.lsn() != Lsn::default()).then_some(self.newest)
+    }
 }
 
 /// A record that nobody needs any more.
@@ -90,7 +100,7 @@ pub(super) struct Marks {
     /// The record with the highest number, and what time it says.
     pub(super) latest: (Lsn, u64),
     pub(super) highest_generation: u64,
-    pub(super) time: TimeRecord,
+    pub(super) time: Timed,
 }
 
 /// Which records are the newest.
@@ -152,14 +162,16 @@ impl Index {
                 },
             ),
             Subject::Time => {
-                let this = TimeRecord {
+                let newest = TimeRecord {
                     lsn: *lsn,
-                    length,
+                    time: record.time,
                     expiry: record.expiry,
+                    lease: record.lease,
                 };
-                let (newer, older) = order(this, self.marks.time, |time| time.lsn);
+                let this = Timed { newest, length };
+                let (newer, older) = order(this, self.marks.time, Timed::lsn);
                 self.marks.time = newer;
-                dead(older.lsn, older.length).filter(|_| older.lsn != newer.lsn)
+                dead(older.lsn(), older.length).filter(|_| older.lsn() != newer.lsn())
             }
         }
     }
@@ -199,7 +211,7 @@ impl Index {
                 .reservations
                 .get(&reservation(record))
                 .is_some_and(|newest| newest.lsn == lsn),
-            Subject::Time => self.marks.time.lsn == lsn,
+            Subject::Time => self.marks.time.lsn() == lsn,
         }
     }
 
@@ -269,8 +281,8 @@ impl Index {
         for reserved in self.reservations.values() {
             visit(reserved.lsn, reserved.length);
         }
-        if self.marks.time.lsn != Lsn::default() {
-            visit(self.marks.time.lsn, self.marks.time.length);
+        if let Some(time) = self.marks.time.record() {
+            visit(time.lsn, self.marks.time.length);
         }
     }
 }

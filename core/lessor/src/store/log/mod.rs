@@ -39,7 +39,7 @@ mod writer;
 
 pub use house::HouseView;
 pub use open::LogOptions;
-pub use recovery::{Recovered, Summary, TornTail, read};
+pub use recovery::{Recovered, Summary, TimeRecord, TornTail, read};
 pub use segment::SegmentFile;
 pub use verify::{Report, verify};
 pub use writer::{HouseMeter, Log};

@@ -44,6 +44,19 @@ pub struct TornTail {
     pub octets: u64,
 }
 
+/// A record of the time, as far as it says more than other records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeRecord {
+    /// Its number.
+    pub lsn: Lsn,
+    /// When it was written, Unix seconds.
+    pub time: u64,
+    /// When the hold of the clock ends, Unix seconds; 0 if it is not held.
+    pub expiry: u64,
+    /// Seconds from the last trusted time to the end of the hold.
+    pub lease: u32,
+}
+
 /// What the store holds, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
@@ -65,11 +78,10 @@ pub struct Summary {
     pub highest_generation: u64,
     /// The number of the newest record; 0 if there is none.
     pub highest_lsn: Lsn,
-    /// The time in the newest record, Unix seconds.
+    /// The time in the newest record by its number, Unix seconds.
     pub newest_time: u64,
-    /// Until when the clock is not trusted, says the newest record of the time; Unix seconds, 0 if
-    /// it is trusted.
-    pub clock_held_until: u64,
+    /// The newest record of the time.
+    pub time_record: Option<TimeRecord>,
     /// What was cut.
     pub torn: Option<TornTail>,
 }
@@ -320,7 +332,7 @@ impl First {
             highest_generation: marks.highest_generation,
             highest_lsn: self.last(),
             newest_time: marks.latest.1,
-            clock_held_until: marks.time.expiry,
+            time_record: marks.time.record(),
             ..self.summary
         };
         let torn = self.newest.as_ref().and_then(|(scan, _)| scan.torn);

@@ -4,8 +4,9 @@
 //!   0 magic [8]    8 version u32   12 zero u32    16 store id u64     24 segment u64  32 its salt u64
 //!  40 LSN u64     48 created u64   56 addresses u64                   64 reservations u64
 //!  72 highest generation u64       80 time of that LSN's record u64
-//!  88 LSN of the newest time record u64           96 its expiry u64  104 its length u16
-//! 106 zeros      124 CRC32C u32 of octets 0 to 123
+//!  88 LSN of the newest time record u64, 0 if there is none           96 its expiry u64
+//! 104 its time u64               112 its lease u32                   116 its length u16
+//! 118 zeros      124 CRC32C u32 of octets 0 to 123
 //! 128 chunks: kind u8 (1 addresses, 2 reservations, 3 end), zeros [3], length u32,
 //!             CRC32C u32 of both and the content, content
 //! ```
@@ -14,8 +15,9 @@
 //! grows old: what was written behind its LSN has to be read twice at the next start. It is no
 //! more than a help: a start that cannot use it reads all segments twice.
 
+use super::TimeRecord;
 use super::chain::Link;
-use super::index::{Entry, Index, Marks, Reserved, TimeRecord};
+use super::index::{Entry, Index, Marks, Reserved, Timed};
 use super::octets::{field, put, zero};
 use super::segment::VERSION;
 use crate::store::encode::Lsn;
@@ -64,12 +66,14 @@ impl SnapshotHeader {
             (64, self.reservations),
             (72, self.marks.highest_generation),
             (80, self.marks.latest.1),
-            (88, time.lsn.0),
-            (96, time.expiry),
+            (88, time.newest.lsn.0),
+            (96, time.newest.expiry),
+            (104, time.newest.time),
         ] {
             put(&mut head, at, number.to_le_bytes());
         }
-        put(&mut head, 104, time.length.to_le_bytes());
+        put(&mut head, 112, time.newest.lease.to_le_bytes());
+        put(&mut head, 116, time.length.to_le_bytes());
         let checksum = crc32c::crc32c(&head[..AT_CHECKSUM]);
         put(&mut head, AT_CHECKSUM, checksum.to_le_bytes());
         head
@@ -81,7 +85,7 @@ impl SnapshotHeader {
             return Err(Unfit::Damaged(0));
         }
         let number = |at| u64::from_le_bytes(field(head, at));
-        if u32::from_le_bytes(field(head, 8)) != VERSION || !zero(&head[106..AT_CHECKSUM]) {
+        if u32::from_le_bytes(field(head, 8)) != VERSION || !zero(&head[118..AT_CHECKSUM]) {
             return Err(Unfit::Version);
         }
         Ok(Self {
@@ -94,10 +98,14 @@ impl SnapshotHeader {
             marks: Marks {
                 highest_generation: number(72),
                 latest: (Lsn(number(40)), number(80)),
-                time: TimeRecord {
-                    lsn: Lsn(number(88)),
-                    expiry: number(96),
-                    length: u16::from_le_bytes(field(head, 104)),
+                time: Timed {
+                    newest: TimeRecord {
+                        lsn: Lsn(number(88)),
+                        expiry: number(96),
+                        time: number(104),
+                        lease: u32::from_le_bytes(field(head, 112)),
+                    },
+                    length: u16::from_le_bytes(field(head, 116)),
                 },
             },
         })
@@ -419,10 +427,14 @@ mod tests {
     }
 
     fn header(index: &Index) -> SnapshotHeader {
-        let time = TimeRecord {
-            lsn: Lsn(3),
+        let time = Timed {
+            newest: TimeRecord {
+                lsn: Lsn(3),
+                time: 55,
+                expiry: 77,
+                lease: 66,
+            },
             length: 68,
-            expiry: 77,
         };
         SnapshotHeader {
             store: 4,
