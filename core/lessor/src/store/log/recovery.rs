@@ -495,15 +495,16 @@ impl<M: Medium> Recovered<M> {
 
 #[cfg(test)]
 impl<M: Medium> Recovered<M> {
-    /// File and offset of every record that counts.
-    pub(super) fn places(&self) -> Vec<(String, usize)> {
+    /// File, offset, number and address of every record that counts.
+    pub(super) fn places(&self) -> Vec<(String, usize, Lsn, u32)> {
         let mut places = Vec::new();
         let mut buffer = Vec::new();
         for link in &self.links {
             link.read(self.medium.as_ref(), &mut buffer).unwrap();
             let name = link.header.file().to_string();
             let _scan = Scan::of(link, &buffer, false, &mut |placed| {
-                places.push((name.clone(), usize::try_from(placed.offset).unwrap()));
+                let at = usize::try_from(placed.offset).unwrap();
+                places.push((name.clone(), at, placed.lsn, placed.record.addr.to_bits()));
             });
         }
         places

@@ -5,6 +5,7 @@ mod directory;
 mod kill;
 mod merging;
 mod power;
+mod repairing;
 mod simulation;
 
 use super::{Log, LogOptions, Recovered};

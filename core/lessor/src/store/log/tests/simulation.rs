@@ -255,7 +255,7 @@ fn damage(disk: &MemoryMedium, dice: &mut Dice, why: &str) {
     let (recovered, log) = Log::open_on(disk.clone(), LogOptions::default()).unwrap();
     let places = recovered.places();
     drop((recovered, log));
-    let Some((file, offset)) =
+    let Some((file, offset, ..)) =
         places.get(usize::try_from(dice.roll(places.len() as u64 + 1)).unwrap())
     else {
         return;
