@@ -283,7 +283,7 @@ impl<'m, M: Medium> Repair<'m, M> {
             .map_or(first.before(), |(lsn, _)| *lsn);
         let last = next.map_or(newest.max(salvaged.last), Lsn::before);
         replacement.saved = records.len() as u64;
-        let all = (last.0 + 1).saturating_sub(first.0);
+        let all = last.0.saturating_add(1).saturating_sub(first.0);
         let merged = replacement.files.iter().any(|file| file.from.is_some());
         if !merged {
             replacement.lost = all.saturating_sub(replacement.saved);

@@ -356,7 +356,7 @@ impl<F: MediumFile> Active<F> {
         }
         self.file.sync().map_err(Failure::Sync)?;
         // Written to a file without a name: nothing of it would be there after a restart.
-        if !self.file.is_linked().map_err(Failure::Sync)? {
+        if self.file.links().map_err(Failure::Sync)? == 0 {
             let what = "the file was removed from its directory";
             return Err(Failure::Sync(io::Error::new(io::ErrorKind::NotFound, what)));
         }

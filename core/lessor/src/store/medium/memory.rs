@@ -431,9 +431,10 @@ impl MediumFile for MemoryFile {
         Ok(())
     }
 
-    fn is_linked(&self) -> io::Result<bool> {
+    fn links(&self) -> io::Result<u64> {
         let disk = self.disk.disk();
-        Ok(disk.names.values().any(|inode| *inode == self.inode))
+        let ours = disk.names.values().filter(|inode| **inode == self.inode);
+        Ok(ours.count() as u64)
     }
 
     fn len(&self) -> io::Result<u64> {
