@@ -11,6 +11,7 @@
 )]
 
 mod control;
+mod leases;
 mod life;
 mod site;
 mod start;

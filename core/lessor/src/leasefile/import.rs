@@ -14,7 +14,8 @@ use dhcp_proto::config::Spec;
 use dhcp_proto::record::RecordKind;
 
 use super::csv::Csv;
-use super::fault::{Fault, Faults};
+use super::fault::Fault;
+use super::faults::Faults;
 use super::kea::{self, Kea};
 use super::ledger::{Ledger, Step};
 use super::places::Places;

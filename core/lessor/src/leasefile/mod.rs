@@ -15,6 +15,7 @@ mod column;
 mod csv;
 mod export;
 mod fault;
+mod faults;
 mod import;
 mod jsonl;
 mod kea;
@@ -33,7 +34,8 @@ mod tests;
 use clap::{Args, ValueEnum};
 
 pub use export::{ExportError, fill, to_file};
-pub use fault::{Fault, Faults};
+pub use fault::{Fault, What, Where};
+pub use faults::Faults;
 pub use import::{Import, ImportError, Outcome};
 pub use writer::Writer;
 
