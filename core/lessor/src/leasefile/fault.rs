@@ -133,6 +133,9 @@ pub enum What {
         /// Its space.
         space: u16,
     },
+    /// The address is the appliance's.
+    #[error("{0} is the appliance's own address")]
+    Own(Ipv4Addr),
     /// The configuration keeps the address for somebody else.
     #[error("{0} is reserved for another client in the configuration")]
     Reserved(Ipv4Addr),

@@ -1,7 +1,7 @@
 //! Whether the rows of a file go together with one another, the configuration and the store.
 //!
-//! Of each row it keeps some 60 octets: where it is and what it comes to, not what it says. That
-//! two rows say the same is told by a keyed hash of 64 bits.
+//! Of each row it keeps two entries in tables, some 200 octets: where it is and what it comes to,
+//! not what it says. That two rows say the same is told by a keyed hash of 64 bits.
 
 mod compare;
 
@@ -120,6 +120,9 @@ impl<'l> Ledger<'l> {
             self.object(line, What::Outside { addr, space });
         }
         let assigns = self.is_lease(row) || row.kind == RecordKind::ReservationAdded;
+        if assigns && self.places.is_own(space, addr) {
+            self.object(line, What::Own(addr));
+        }
         if assigns && self.places.is_kept_from(row) {
             self.object(line, What::Reserved(addr));
         }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use dhcp_proto::config::{NetworkSpec, Spec};
+use dhcp_proto::config::{Link, NetworkSpec, Spec};
 use dhcp_proto::identity::{IdentityMode, Kind};
 
 use super::row::Row;
 
 /// The configured networks by address.
 pub(super) struct Places<'s> {
+    links: &'s [Link],
     networks: &'s [NetworkSpec],
     /// Space, first and last address of each subnet, and its network; sorted.
     ranges: Vec<(u16, u32, u32, usize)>,
@@ -32,6 +33,7 @@ impl<'s> Places<'s> {
         }
         ranges.sort_unstable();
         Self {
+            links: &spec.links,
             networks,
             ranges,
             reserved,
@@ -46,6 +48,12 @@ impl<'s> Places<'s> {
         let (in_space, _, last, network) = *self.ranges.get(after.checked_sub(1)?)?;
         let found = self.networks.get(network)?;
         (in_space == space && addr <= last).then_some((network, found))
+    }
+
+    /// Whether an address is one of the appliance's.
+    pub(super) fn is_own(&self, space: u16, addr: Ipv4Addr) -> bool {
+        let mut links = self.links.iter().filter(|link| link.space.0 == space);
+        links.any(|link| link.has(addr))
     }
 
     /// Whether the configuration keeps the row's address for somebody else.

@@ -4,6 +4,7 @@ use proptest::collection::{hash_set, vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::leasefile::column::Column;
 use crate::leasefile::row::is_reservation;
 
 /// Any record that a store may hold.
@@ -219,4 +220,16 @@ fn a_hundred_thousand_leases_are_streamed() {
         assert_eq!((outcome.rows, done), (100_000, 100_000));
     }
     assert_eq!(other.rows().len(), 100_000);
+}
+
+#[test]
+fn the_columns_are_those_that_are_documented() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/leases.md");
+    let docs = fs::read_to_string(docs).unwrap();
+    let rows = docs.lines().skip_while(|line| *line != "## Columns");
+    let rows = rows.skip(1).take_while(|line| !line.starts_with("## "));
+    let names: Vec<_> = rows
+        .filter_map(|row| row.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(names, Column::ALL.map(Column::name));
 }
