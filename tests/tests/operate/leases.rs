@@ -1,7 +1,10 @@
 //! `lessor leases export` and `import`, from one store into another.
 
 use std::fs;
+use std::process::Command;
 
+use lessor_tests::lessor::binary;
+use lessor_tests::may_make_namespaces;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -127,4 +130,43 @@ fn what_keeps_a_file_from_being_imported_has_its_exit_code() {
     site.fill_store(1);
     fs::write(site.path("store/format"), "lessor-store 99\n").unwrap();
     import(&path("bad.csv")).complains(65, &["has format version 99"]);
+}
+
+#[test]
+fn an_import_into_a_full_disk_ends_in_74() {
+    if !may_make_namespaces() {
+        return;
+    }
+    let (from, to) = (Site::new(), Site::new());
+    let row = |n: u16| {
+        let [high, low] = n.to_be_bytes();
+        format!("10.78.{high}.{low},active,client-id,01:{high:02x}:{low:02x},1700000000,,60\n")
+    };
+    let names = "address,kind,identity_type,identity,since,expires,lease_time\n";
+    let rows: Vec<_> = (0..40_000).map(row).collect();
+    let file = from.path("leases.csv").display().to_string();
+    fs::write(&file, [names, &rows.concat()].concat()).unwrap();
+    let store = to.path("store").display().to_string();
+    fs::create_dir(&store).unwrap();
+    let script = format!("mount -t tmpfs -o size=1m none '{store}'; exec \"$0\" \"$@\"");
+    let import = ["import", &file, "--no-end-mark", "--allow-outside"];
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-ec", &script])
+        .arg(binary());
+    command
+        .arg("leases")
+        .args(import)
+        .arg("--config")
+        .arg(to.path("lessor.toml"));
+    let ended = Ended::of(&mut command);
+    // A store may also see beforehand that it has no room.
+    ended.complains(74, &[]);
+    assert!(
+        ended
+            .stderr
+            .contains("import the file again to complete it")
+            || ended.stderr.contains("is full"),
+        "{ended:?}"
+    );
 }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use dhcp_proto::identity::Kind;
 use dhcp_proto::record::Record;
 
+use super::parse::number;
 use super::row;
 use crate::control::{State, utc};
 
@@ -187,7 +188,6 @@ fn name_of_kind(octet: u8) -> Option<&'static str> {
 /// The kind octet of a name, or of a number that has no name.
 pub(super) fn kind_of_name(name: &str) -> Option<u8> {
     let named = KINDS.iter().find(|(_, known)| *known == name);
-    named
-        .map(|(kind, _)| *kind as u8)
-        .or_else(|| name.parse().ok())
+    let numbered = || number(name).and_then(|number| number.try_into().ok());
+    named.map(|(kind, _)| *kind as u8).or_else(numbered)
 }

@@ -205,19 +205,21 @@ impl Import<'_> {
         target: &mut Target,
         outcome: &mut Outcome,
     ) -> Result<(), ImportError> {
+        let changed = |line, written| {
+            let file = self.file.to_owned();
+            ImportError::Changed {
+                file,
+                line,
+                written,
+            }
+        };
         // A lease that is in the store already is written again behind what its client had before.
         let mut memories = false;
         for leases in [false, true] {
+            let (mut rows, mut last) = (0, 0);
             source.pass(|line, row| {
-                let written = target.durable();
-                let changed = || {
-                    let file = self.file.to_owned();
-                    Stop::Error(ImportError::Changed {
-                        file,
-                        line,
-                        written,
-                    })
-                };
+                (rows, last) = (rows + 1, line);
+                let changed = || Stop::Error(changed(line, target.durable()));
                 let row = row.map_err(|_| changed())?;
                 let step = ledger.step(line, &row).ok_or_else(changed)?;
                 if ledger.is_lease(&row) != leases {
@@ -238,6 +240,9 @@ impl Import<'_> {
                 outcome.written += 1;
                 target.push(&row.record(generation)).map_err(Stop::Error)
             })?;
+            if rows != outcome.rows {
+                return Err(changed(last, target.durable()));
+            }
         }
         target.flush()
     }

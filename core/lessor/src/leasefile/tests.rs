@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod files;
+mod imports;
 mod kea;
 mod refusals;
 mod round_trip;

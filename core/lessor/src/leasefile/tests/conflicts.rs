@@ -1,7 +1,6 @@
 //! What a file says against itself, the configuration and the store.
 
 use super::*;
-use crate::store::{Log, LogOptions, StoreError};
 
 /// The faults of importing `rows` where the store has `had`; then it has them still.
 fn against(had: &[Row], rows: &[Row]) -> Vec<String> {
@@ -18,7 +17,7 @@ fn against(had: &[Row], rows: &[Row]) -> Vec<String> {
     told(&outcome)
 }
 
-fn newer(row: Row) -> Row {
+pub(super) fn newer(row: Row) -> Row {
     Row {
         time: row.time + 30,
         expiry: row.expiry + 30,
@@ -26,7 +25,7 @@ fn newer(row: Row) -> Row {
     }
 }
 
-fn aside(last: u8) -> Row {
+pub(super) fn aside(last: u8) -> Row {
     Row {
         kind: RecordKind::SetAside,
         identity: Vec::new(),
@@ -35,14 +34,14 @@ fn aside(last: u8) -> Row {
     }
 }
 
-fn reservation(last: u8, client: u8) -> Row {
+pub(super) fn reservation(last: u8, client: u8) -> Row {
     Row {
         kind: RecordKind::ReservationAdded,
         ..lease(last, client)
     }
 }
 
-fn expired(last: u8, client: u8) -> Row {
+pub(super) fn expired(last: u8, client: u8) -> Row {
     Row {
         expiry: NOW - 1,
         ..lease(last, client)
@@ -196,187 +195,4 @@ fn what_the_store_knows_better_is_told() {
         (reservation(50, 2), new, reserved),
         (last, newer(lease(10, 1)), exhausted),
     ]);
-}
-
-#[test]
-fn a_newer_statement_supersedes_what_the_store_says() {
-    let one = |row: Row| vec![row];
-    for (had, row, generation) in [
-        (lease(10, 1), newer(lease(10, 1)), 4),
-        (lease(10, 1), newer(released(10, 1)), 4),
-        (released(10, 2), lease(10, 1), 4),
-        (expired(10, 2), lease(10, 1), 4),
-        (
-            Row {
-                generation: 9,
-                ..released(10, 2)
-            },
-            lease(10, 1),
-            10,
-        ),
-        (
-            Row {
-                generation: 1,
-                ..released(10, 2)
-            },
-            lease(10, 1),
-            3,
-        ),
-    ] {
-        let scene = Scene::new();
-        scene.fill(&one(had));
-        assert_eq!(scene.take(&one(row.clone())).written, 1);
-        assert_eq!(scene.rows(), [Row { generation, ..row }]);
-    }
-    let scene = Scene::new();
-    scene.fill(&one(reservation(50, 1)));
-    let removed = Row {
-        kind: RecordKind::ReservationRemoved,
-        ..newer(reservation(50, 1))
-    };
-    assert_eq!(scene.take(&one(removed.clone())).written, 1);
-    assert_eq!(scene.rows(), [removed]);
-}
-
-#[test]
-fn a_client_that_moved_is_taken_with_both_its_addresses() {
-    let scene = Scene::new();
-    scene.fill(&[lease(11, 1)]);
-    let ended = Row {
-        kind: RecordKind::Ended,
-        ..newer(lease(11, 1))
-    };
-    assert_eq!(scene.take(&[ended, newer(lease(10, 1))]).written, 2);
-}
-
-#[test]
-fn to_import_again_changes_nothing() {
-    let scene = Scene::new();
-    let rows = [lease(10, 1), released(11, 2), aside(12), reservation(50, 1)];
-    for (written, unchanged) in [(4, 0), (0, 4), (0, 4)] {
-        let outcome = scene.take(&rows);
-        assert_eq!((outcome.written, outcome.unchanged), (written, unchanged));
-    }
-    // Also where the store had to take a higher generation.
-    let scene = Scene::new();
-    let had = Row {
-        generation: 8,
-        ..released(10, 2)
-    };
-    scene.fill(&[had]);
-    assert_eq!(scene.take(&[lease(10, 1)]).written, 1);
-    assert_eq!(scene.take(&[lease(10, 1)]).unchanged, 1);
-    assert_eq!(scene.rows()[0].generation, 9);
-}
-
-#[test]
-fn an_import_that_was_interrupted_is_completed_by_the_next() {
-    let rows: Vec<_> = (10..90).map(|n| lease(n, n)).collect();
-    for part in [0, 1, 40, 80] {
-        let scene = Scene::new();
-        scene.take(&rows[..part]);
-        let outcome = scene.take(&rows);
-        let part = part as u64;
-        assert_eq!((outcome.written, outcome.unchanged), (80 - part, part));
-        assert_eq!(scene.rows(), rows);
-    }
-}
-
-#[test]
-fn of_a_client_the_lease_comes_last_whatever_the_order_of_the_file() {
-    let rows = [lease(10, 1), released(11, 1), expired(12, 1)];
-    let last = |scene: &Scene| scene.rows().last().cloned();
-    let scene = Scene::new();
-    scene.take(&rows);
-    assert_eq!(last(&scene), Some(lease(10, 1)));
-    // The lease alone first: it is written again behind what the client had before.
-    let scene = Scene::new();
-    scene.take(&rows[..1]);
-    assert_eq!(scene.take(&rows).written, 3);
-    assert_eq!(last(&scene), Some(lease(10, 1)));
-    assert_eq!(scene.take(&rows).written, 0);
-}
-
-#[test]
-fn what_the_store_has_newer_is_left_out_if_so_wished() {
-    let mut scene = Scene::new();
-    scene.lenience.skip_older = true;
-    let had = [
-        newer(lease(10, 1)),
-        newer(lease(21, 2)),
-        newer(lease(30, 9)),
-    ];
-    scene.fill(&had);
-    // The client's other rows are left out with it: its lease in the store is to stay.
-    let rows = [
-        lease(10, 1),
-        released(11, 1),
-        lease(20, 2),
-        lease(30, 3),
-        lease(40, 4),
-    ];
-    let outcome = scene.take(&rows);
-    assert_eq!((outcome.written, outcome.older), (1, 4));
-    let mut due = had.to_vec();
-    due.push(lease(40, 4));
-    assert_eq!(scene.rows(), due);
-}
-
-#[test]
-fn outside_addresses_are_taken_if_so_wished() {
-    let mut scene = Scene::new();
-    scene.lenience.allow_outside = true;
-    let row = Row {
-        space: 7,
-        ..lease(10, 1)
-    };
-    assert_eq!(scene.take(std::slice::from_ref(&row)).written, 1);
-    assert_eq!(scene.rows(), [row]);
-}
-
-#[test]
-fn beside_a_running_server_nothing_is_imported_and_all_may_be_checked() {
-    let scene = Scene::new();
-    scene.fill(&[lease(10, 1)]);
-    let (_, log) = Log::open(&scene.path("store"), LogOptions::default()).unwrap();
-    let file = text(&[lease(11, 2)], Format::Csv);
-    let refused = scene.import(Layout::Csv, &file);
-    let locked = matches!(refused, Err(ImportError::Store(StoreError::Locked { .. })));
-    assert!(locked, "{refused:?}");
-    assert_eq!(scene.check(Layout::Csv, &file).written, 1);
-    let held = text(&[lease(10, 2)], Format::Csv);
-    assert_eq!(told(&scene.check(Layout::Csv, held)).len(), 1);
-    drop(log);
-    assert_eq!(scene.rows(), [lease(10, 1)]);
-    assert_eq!(scene.import(Layout::Csv, &file).unwrap().written, 1);
-}
-
-#[test]
-fn what_is_no_file_is_refused() {
-    let scene = Scene::new();
-    fs::create_dir(scene.path("file")).unwrap();
-    let store = scene.path("store");
-    let import = |file: &Path| {
-        let import = Import {
-            file,
-            layout: Layout::Csv,
-            directory: &store,
-            spec: &scene.spec,
-            now: NOW,
-            lenience: scene.lenience,
-            dry_run: false,
-        };
-        import.run()
-    };
-    let refused = import(&scene.path("file"));
-    assert!(
-        matches!(refused, Err(ImportError::NotAFile(_))),
-        "{refused:?}"
-    );
-    let refused = import(&scene.path("nowhere"));
-    assert!(
-        matches!(refused, Err(ImportError::Unreadable { .. })),
-        "{refused:?}"
-    );
-    assert!(!store.exists());
 }
