@@ -62,7 +62,8 @@ fn a_running_server_may_be_exported_from_and_not_imported_into() {
     let site = Site::new();
     site.fill_store(3);
     let mut server = site.serve();
-    let (file, ended) = export(&site, "leases.csv", "csv");
+    let file = site.path("leases.csv").display().to_string();
+    let ended = site.lessor(&["leases", "export", "-o", &file]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let refused = site.lessor(&["leases", "import", &file]);
     let holder = format!("in use by process {}", server.id());

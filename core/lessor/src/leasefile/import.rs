@@ -1,8 +1,8 @@
 //! A file into a store that no server has open.
 //!
-//! The file is read twice: once to find all that is wrong, and then, if nothing is, to write. What
-//! is not leased goes first: of a client the store remembers the last address, and that is to be
-//! its lease, in whatever order the rows are.
+//! The file is read once to find all that is wrong, and then, if nothing is, twice to write: what
+//! is not leased first. Of a client the store remembers the last address, and that is to be its
+//! lease, in whatever order the rows are.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -71,7 +71,7 @@ pub enum ImportError {
         source: io::Error,
     },
     /// It is no file.
-    #[error("{} is not a regular file, and an import reads its file twice", .0.display())]
+    #[error("{} is not a regular file, and an import reads its file more than once", .0.display())]
     NotAFile(PathBuf),
     /// The store cannot be opened.
     #[error(transparent)]

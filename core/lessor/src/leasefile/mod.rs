@@ -43,10 +43,9 @@ pub use writer::Writer;
 pub const VERSION: u64 = 1;
 
 /// How an export is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// One JSON object a line
-    #[default]
     Jsonl,
     /// Comma-separated values with a line of names
     Csv,

@@ -1,5 +1,6 @@
 //! `lessor leases export`.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind::{BrokenPipe, PermissionDenied};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,9 +24,9 @@ pub(in crate::cli) struct Export {
     store: StoreDirectory,
     #[command(flatten)]
     wanted: Wanted,
-    /// How it is written
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    format: Format,
+    /// How it is written, if not as the name of the file says; otherwise jsonl
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Where to, if not to standard output; the file has its name only when it is whole
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -48,7 +49,10 @@ impl Export {
                     .is_none_or(|network| network.holds(record.space, record.addr))
         };
         let recovered = store::read(&self.store.path(&self.file)?)?;
-        let (format, target) = (self.format, self.output.as_deref());
+        let target = self.output.as_deref();
+        let named = target.and_then(Path::extension) == Some(OsStr::new("csv"));
+        let usual = if named { Format::Csv } else { Format::Jsonl };
+        let format = self.format.unwrap_or(usual);
         let rows = match target.filter(|target| *target != Path::new("-")) {
             None => {
                 let out = BufWriter::new(io::stdout().lock());

@@ -1,5 +1,10 @@
 //! What an import does to the store.
 
+use std::collections::HashMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::conflicts::{aside, expired, newer, reservation};
 use super::*;
 use crate::leasefile::ledger::{Ledger, Step};
@@ -209,5 +214,87 @@ fn a_row_that_is_not_what_was_checked_comes_to_nothing() {
         (1, reservation(10, 1)),
     ] {
         assert_eq!(ledger.step(line, &row), None);
+    }
+}
+
+/// Rows of few addresses and clients on one network, so that they meet.
+fn few_rows() -> impl Strategy<Value = Vec<Row>> {
+    let row = (10..16u8, 0..4u8, 0..6usize, 0..4u64, 0..3u64, 0..4u64);
+    let row = row.prop_map(|(last, client, kind, time, expiry, generation)| Row {
+        kind: RecordKind::ALL[kind],
+        time: NOW - 100 + time,
+        expiry: NOW - 1 + expiry,
+        generation,
+        ..lease(last, client)
+    });
+    vec(row, 0..6).prop_map(|rows| {
+        let mut seen = std::collections::HashSet::new();
+        let mut rows = rows;
+        rows.retain(|row| seen.insert(row.addr));
+        rows
+    })
+}
+
+fn is_lease(row: &Row) -> bool {
+    row.kind == RecordKind::Active && row.expiry > NOW
+}
+
+/// Who has what address when a server has read the store: of a client the last one counts.
+fn served(rows: &[Row]) -> HashMap<Vec<u8>, Ipv4Addr> {
+    let mut last = HashMap::new();
+    for row in rows {
+        if matches!(row.kind, RecordKind::Active | RecordKind::Released) {
+            last.insert(row.identity.clone(), row.clone());
+        }
+    }
+    last.retain(|_, row| is_lease(row));
+    last.into_iter()
+        .map(|(client, row)| (client, row.addr))
+        .collect()
+}
+
+fn leases(rows: &[Row]) -> HashMap<Vec<u8>, Ipv4Addr> {
+    let leases = rows.iter().filter(|row| is_lease(row));
+    leases.map(|row| (row.identity.clone(), row.addr)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn no_import_takes_a_lease_away_or_gives_an_address_to_two(
+        had in few_rows(),
+        rows in few_rows(),
+        skip_older: bool,
+    ) {
+        let mut scene = Scene::new();
+        let file = |rows: &[Row]| text(rows, Format::Jsonl);
+        let outcome = scene.import(Layout::Jsonl, file(&had)).unwrap();
+        let had = if outcome.faults.is_empty() { scene.rows() } else { Vec::new() };
+        scene.lenience.skip_older = skip_older;
+        let outcome = scene.import(Layout::Jsonl, file(&rows)).unwrap();
+        if !outcome.faults.is_empty() {
+            if !had.is_empty() {
+                prop_assert_eq!(scene.rows(), had);
+            }
+            return Ok(());
+        }
+        let has = scene.rows();
+        let leased = has.iter().filter(|row| is_lease(row)).count();
+        // One lease a client, and a server serves each.
+        prop_assert_eq!(leased, leases(&has).len());
+        prop_assert_eq!(&served(&has), &leases(&has));
+        for row in &rows {
+            let now = has.iter().find(|other| other.addr == row.addr);
+            let same = now.is_some_and(|now| Row { generation: row.generation, ..now.clone() } == *row);
+            prop_assert!(same || outcome.older > 0, "{row:?} became {now:?}");
+        }
+        // What the store had is there, or the file says something newer about that address.
+        for old in had.iter().filter(|row| is_lease(row)) {
+            let kept = has.iter().any(|row| row.addr == old.addr && row.identity == old.identity);
+            prop_assert!(kept, "{old:?}");
+        }
+        let again = scene.import(Layout::Jsonl, file(&rows)).unwrap();
+        prop_assert_eq!((told(&again).len(), again.written), (0, 0));
     }
 }
