@@ -5,6 +5,7 @@
 //!   SIGTERM ─► workers send what is parked ─► committer writes the last batch ─► ports close
 //! ```
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -38,6 +39,7 @@ use crate::dataplane::routes::Routes;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
 use crate::exit::Exit;
+use crate::store::log::HouseMeter;
 use crate::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
 use crate::store::{CommitOptions, Committer, Log, LogOptions, NullStore, Recovered};
 
@@ -96,6 +98,10 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         None => None,
     };
     time::tell(&start, shards.iter().map(|s| s.counts().clock_held).sum());
+    let house = engine.as_ref().map(|log: &Log| {
+        let directory = settings.store.directory.clone();
+        (directory, log.house_meter())
+    });
     let devices = devices::open(&settings)?;
     let snapshot = Arc::new(Snapshot { config, routes });
     let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
@@ -106,6 +112,7 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         clock,
         snapshot,
         stop,
+        house,
         committer: Arc::new(committer),
     };
     assembly.serve(devices, shards, rings)
@@ -171,6 +178,7 @@ struct Assembly {
     clock: Clock,
     snapshot: Arc<Snapshot>,
     stop: Arc<AtomicBool>,
+    house: Option<(PathBuf, HouseMeter)>,
     committer: Arc<Committer>,
 }
 
@@ -190,6 +198,7 @@ impl Assembly {
             Arc::clone(&self.committer),
             (self.start, self.clock),
         );
+        plane.set_house(self.house.clone());
         let mut handles = Vec::new();
         let parts = shards.into_iter().zip(rings).zip(queues).enumerate();
         for (index, ((shard, journal), queues)) in parts {

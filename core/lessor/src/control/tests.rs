@@ -10,6 +10,13 @@ use std::sync::Arc;
 struct Plane;
 
 impl ControlPlane for Plane {
+    fn store(&self) -> StoreStats {
+        StoreStats {
+            segments: 3,
+            ..StoreStats::default()
+        }
+    }
+
     fn stats(&self) -> Stats {
         let mut stats = Stats {
             version: "7".into(),

@@ -267,6 +267,12 @@ impl Index {
             .filter(|(_, entry)| entry.is_some())
     }
 
+    /// What is known of one address.
+    pub(super) fn entry(&self, key: BlockKey, low: u8) -> Option<Entry> {
+        let entry = self.blocks.get(&key)?[usize::from(low)];
+        Some(entry).filter(|entry| entry.is_some())
+    }
+
     pub(super) fn each_reservation(&self) -> impl Iterator<Item = (&ReservationKey, &Reserved)> {
         self.reservations.iter()
     }

@@ -44,7 +44,7 @@ pub use open::LogOptions;
 pub use recovery::{Recovered, Summary, TimeRecord, TornTail, read};
 pub use repair::{Plan, Replacement, plan, repair};
 pub use segment::SegmentFile;
-pub use verify::{Report, verify};
+pub use verify::{Report, SnapshotState, verify};
 pub use writer::{HouseMeter, Log};
 
 use super::StoreError;

@@ -412,6 +412,15 @@ impl<M: Medium> Recovered<M> {
         &self.summary
     }
 
+    /// Octets of the records that are the newest of their address or reservation.
+    #[must_use]
+    pub fn live_octets(&self) -> u64 {
+        let mut octets = 0;
+        self.index
+            .each_live(|_, length| octets += u64::from(length));
+        octets
+    }
+
     /// Blocks of 256 addresses that have records: the space and the first address of each.
     pub fn blocks(&self) -> impl Iterator<Item = (u16, Ipv4Addr)> {
         self.index.blocks()
