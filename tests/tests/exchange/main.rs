@@ -11,8 +11,10 @@
     reason = "tests"
 )]
 
+mod cluster;
 mod durable;
 mod faults;
+mod fence;
 mod frames;
 mod rig;
 mod ways;

@@ -5,7 +5,8 @@
 
 use super::batch::Batch;
 use super::encode::{self, MAX_RECORD};
-use super::ring::{Drain, RingCounters, RingMeter};
+use super::readmit::{Progress, Readmission};
+use super::ring::{Drain, Halt, RingCounters, RingMeter};
 use super::stats::{Stats, StatsView};
 use super::{Completion, Lsn, Store};
 use crate::event::Event;
@@ -13,10 +14,12 @@ use core::net::Ipv4Addr;
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use dhcp_proto::group::{GroupSet, Groups};
 use dhcp_proto::record::{Origin, Record, RecordKind};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -73,6 +76,7 @@ pub struct Committer {
     thread: Option<JoinHandle<Stopped>>,
     stats: Arc<Stats>,
     meters: Vec<RingMeter>,
+    readmit: Sender<GroupSet>,
 }
 
 impl Committer {
@@ -89,19 +93,14 @@ impl Committer {
         let stop = Arc::new(AtomicBool::new(false));
         let stats = Arc::new(Stats::default());
         let meters = rings.iter().map(Drain::meter).collect();
-        let mut worker = Loop {
-            next: engine.next_lsn(),
+        let (readmit, asked) = mpsc::channel();
+        let parts = Parts {
             engine,
             rings,
-            clock: options.clock,
-            patience: options.patience,
-            time_due: Instant::now(),
             stats: Arc::clone(&stats),
-            spare: Vec::new(),
-            submitted: VecDeque::new(),
-            failing: false,
-            turn: 0,
+            asked,
         };
+        let mut worker = Loop::new(parts, options);
         let stopping = Arc::clone(&stop);
         let thread = thread::Builder::new()
             .name("store".to_owned())
@@ -111,6 +110,7 @@ impl Committer {
             thread: Some(thread),
             stats,
             meters,
+            readmit,
         })
     }
 
@@ -124,6 +124,17 @@ impl Committer {
     #[must_use]
     pub fn rings(&self) -> Vec<RingCounters> {
         self.meters.iter().map(RingMeter::counters).collect()
+    }
+
+    /// Serves `groups` again, which another appliance had: soon, when all that was written about
+    /// them from tables of before has been refused.
+    ///
+    /// The engine has them again and the workers' tables have been brought up to date with what
+    /// the other appliance decided, each by its own worker, which therefore has seen that they
+    /// were lost.
+    pub fn readmit(&self, groups: GroupSet) {
+        // It fails only after the store thread, and then nobody serves anything.
+        let _gone = self.readmit.send(groups);
     }
 
     /// Makes everything durable that is in the rings, closes the engine, and ends the thread. The
@@ -145,6 +156,15 @@ impl Drop for Committer {
     }
 }
 
+/// What a store thread is made of.
+struct Parts<S> {
+    engine: S,
+    rings: Vec<Drain>,
+    stats: Arc<Stats>,
+    /// Where groups are asked back.
+    asked: Receiver<GroupSet>,
+}
+
 struct Loop<S> {
     engine: S,
     rings: Vec<Drain>,
@@ -152,6 +172,10 @@ struct Loop<S> {
     patience: Duration,
     time_due: Instant,
     next: Lsn,
+    /// Number behind the last record completed.
+    completed: Lsn,
+    groups: Groups,
+    readmission: Readmission,
     stats: Arc<Stats>,
     spare: Vec<Batch>,
     /// When each batch in flight was submitted.
@@ -162,6 +186,31 @@ struct Loop<S> {
 }
 
 impl<S: Store> Loop<S> {
+    fn new(parts: Parts<S>, options: CommitOptions) -> Self {
+        let Parts {
+            engine,
+            rings,
+            stats,
+            asked,
+        } = parts;
+        Self {
+            next: engine.next_lsn(),
+            completed: engine.next_lsn(),
+            groups: engine.groups(),
+            readmission: Readmission::new(asked),
+            engine,
+            rings,
+            clock: options.clock,
+            patience: options.patience,
+            time_due: Instant::now(),
+            stats,
+            spare: Vec::new(),
+            submitted: VecDeque::new(),
+            failing: false,
+            turn: 0,
+        }
+    }
+
     fn run(&mut self, stop: &AtomicBool) -> Stopped {
         prefer_this_thread();
         let mut give_up: Option<Instant> = None;
@@ -189,8 +238,35 @@ impl<S: Store> Loop<S> {
             self.publish(completion);
             busy = true;
         }
+        let lost = self.engine.lost();
+        self.fence(lost);
+        self.readmit();
         self.watch();
         busy
+    }
+
+    /// Tells all workers which groups are another appliance's now.
+    fn fence(&self, lost: GroupSet) {
+        if lost.is_empty() {
+            return;
+        }
+        for drain in &self.rings {
+            drain.fence(self.groups, lost);
+        }
+    }
+
+    fn readmit(&mut self) {
+        let progress = Progress {
+            rings: &self.rings,
+            submitted: self.next,
+            completed: self.completed,
+        };
+        while let Some(groups) = self.readmission.due(progress) {
+            self.engine.readmit(groups);
+            for drain in &self.rings {
+                drain.readmit(groups);
+            }
+        }
     }
 
     fn submit(&mut self) -> bool {
@@ -244,15 +320,19 @@ impl<S: Store> Loop<S> {
     }
 
     fn publish(&mut self, completion: Completion) {
-        let Completion { batch, fenced } = completion;
-        // No engine on one machine fences; a watermark that stays behind acknowledges nothing.
-        if fenced.is_empty() {
-            for mark in batch.marks() {
-                if let Some(drain) = self.rings.get(mark.ring) {
-                    drain.publish(mark.upto);
-                }
+        let (batch, lost) = match completion {
+            Completion::Durable(batch) => (batch, GroupSet::EMPTY),
+            Completion::Fenced(batch, lost) => (batch, lost),
+        };
+        // The fence first: who sees the watermark sees it.
+        self.fence(lost);
+        for mark in batch.marks() {
+            if let Some(drain) = self.rings.get(mark.ring) {
+                drain.refuse(lost, mark.upto);
+                drain.publish(mark.upto);
             }
         }
+        self.completed = batch.next();
         let took = self
             .submitted
             .pop_front()
@@ -284,7 +364,7 @@ impl<S: Store> Loop<S> {
         self.failing = !self.failing;
         self.stats.trouble(self.failing);
         for drain in &self.rings {
-            drain.halt(self.failing);
+            drain.halt(Halt::Failing, self.failing);
         }
     }
 

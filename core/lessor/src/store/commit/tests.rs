@@ -167,3 +167,5 @@ fn without_an_engine_the_watermark_follows_at_once() {
     wait_for(|| one.durable() == 1000);
     assert_eq!(committer.stop(), Some(Stopped { unwritten: 0 }));
 }
+
+mod several;

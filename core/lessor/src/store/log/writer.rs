@@ -264,11 +264,7 @@ impl<M: Medium> Store for Log<M> {
         {
             self.attempt(pending.batch, pending.pause);
         }
-        let batch = self.done.take()?;
-        Some(Completion {
-            batch,
-            fenced: Vec::new(),
-        })
+        self.done.take().map(Completion::Durable)
     }
 
     fn trouble(&self) -> Option<&io::Error> {
