@@ -29,6 +29,8 @@ struct State {
     answers: usize,
     /// Of those, how many get lost on the way.
     lost_answers: usize,
+    /// Whether a submission blocks, as the sync of a disk does.
+    stuck: bool,
     in_flight: usize,
     /// Batches that were sent to the cluster once more.
     repeated: usize,
@@ -96,6 +98,11 @@ impl Cluster {
         });
     }
 
+    /// Lets submissions block, or go on.
+    pub fn stick(&self, stuck: bool) {
+        self.with(|state| state.stuck = stuck);
+    }
+
     pub fn in_flight(&self) -> usize {
         self.with(|state| state.in_flight)
     }
@@ -159,6 +166,9 @@ impl Store for Engine {
         self.next = batch.next();
         self.flight.push_back(batch);
         self.cluster.with(|state| state.in_flight += 1);
+        while self.cluster.with(|state| state.stuck) {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn completed(&mut self) -> Option<Completion> {

@@ -17,4 +17,5 @@ mod faults;
 mod fence;
 mod frames;
 mod rig;
+mod slow;
 mod ways;

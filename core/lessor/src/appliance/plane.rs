@@ -10,7 +10,7 @@ use dhcp_proto::config::{Network, Pool, Subnet};
 use dhcp_proto::record::{Record, RecordKind};
 use dhcp_proto::shard::BindingView;
 
-use crate::control::{ControlPlane, Lease, PoolStats, State, Stats};
+use crate::control::{ControlPlane, Lease, PoolStats, State, Stats, StoreTrouble};
 use crate::dataplane::counters::Counters;
 use crate::dataplane::desk::Inquiry;
 use crate::dataplane::exchange::Snapshot;
@@ -53,6 +53,7 @@ impl Plane {
 
     fn store(&self, stats: &mut Stats) {
         let store = self.committer.stats();
+        stats.store_trouble = self.committer.trouble().as_ref().map(StoreTrouble::from);
         let micros =
             |latency: std::time::Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         for (name, value) in [

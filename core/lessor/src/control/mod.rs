@@ -21,7 +21,7 @@ pub use client::{AskError, ask};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
 pub use server::{BindError, Server};
-pub use stats::{PoolStats, Stats};
+pub use stats::{PoolStats, Stats, StoreTrouble};
 
 /// Most octets of a request with its newline.
 pub const MAX_REQUEST: usize = 4096;

@@ -3,6 +3,7 @@
 //! No timer: a commit takes all that came while the one before was under way. After an empty
 //! round the thread sleeps a little; no worker ever wakes it.
 
+use super::alarm::{self, Trouble, Watcher};
 use super::batch::Batch;
 use super::encode::{self, MAX_RECORD};
 use super::readmit::{Progress, Readmission};
@@ -27,6 +28,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub const MAX_BATCH: usize = 4096;
 /// How long the thread sleeps when it found nothing.
 const IDLE: Duration = Duration::from_micros(50);
+/// How often an engine that fails is asked why.
+const LOOK: Duration = Duration::from_millis(100);
 /// How often the time is recorded.
 const TIME_RECORD: Duration = Duration::from_mins(1);
 
@@ -120,6 +123,18 @@ impl Committer {
         self.stats.view()
     }
 
+    /// What is wrong, if anything is.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.stats.trouble()
+    }
+
+    /// Who notices when a commit takes longer than `limit`. There is one.
+    #[must_use]
+    pub fn watcher(&self, limit: Duration) -> Watcher {
+        Watcher::new(Arc::clone(&self.stats), self.meters.clone(), limit)
+    }
+
     /// What each ring counted, in the order in which they were given.
     #[must_use]
     pub fn rings(&self) -> Vec<RingCounters> {
@@ -165,6 +180,12 @@ struct Parts<S> {
     asked: Receiver<GroupSet>,
 }
 
+/// Why commits fail, and when the engine was last asked.
+struct Failing {
+    reason: String,
+    looked: Instant,
+}
+
 struct Loop<S> {
     engine: S,
     rings: Vec<Drain>,
@@ -180,7 +201,7 @@ struct Loop<S> {
     spare: Vec<Batch>,
     /// When each batch in flight was submitted.
     submitted: VecDeque<Instant>,
-    failing: bool,
+    failing: Option<Failing>,
     /// The ring that is asked first, so that none starves.
     turn: usize,
 }
@@ -206,7 +227,7 @@ impl<S: Store> Loop<S> {
             stats,
             spare: Vec::new(),
             submitted: VecDeque::new(),
-            failing: false,
+            failing: None,
             turn: 0,
         }
     }
@@ -288,6 +309,8 @@ impl<S: Store> Loop<S> {
         }
         self.next = batch.next();
         self.submitted.push_back(Instant::now());
+        // Before, not after: an engine may stay in there.
+        self.stats.set_under_way(self.submitted.front().copied());
         self.engine.submit(batch);
         true
     }
@@ -337,34 +360,44 @@ impl<S: Store> Loop<S> {
             .submitted
             .pop_front()
             .map_or(Duration::ZERO, |at| at.elapsed());
+        self.stats.set_under_way(self.submitted.front().copied());
         self.stats
             .committed(batch.count(), batch.records().len(), took);
         self.spare.push(batch);
     }
 
-    /// Tells the workers and the operator when commits begin to fail, and when they work again.
+    /// Tells the workers and the operator when commits begin to fail, when they fail for another
+    /// reason, and when they work again.
     fn watch(&mut self) {
-        let trouble = self.engine.trouble();
-        if trouble.is_some() == self.failing {
+        let Some(error) = self.engine.trouble() else {
+            if self.failing.take().is_some() {
+                self.halt(false);
+                if let Some(trouble) = self.stats.recover() {
+                    alarm::log_end(&trouble);
+                }
+            }
+            return;
+        };
+        // A text is made of it, and a failing engine is asked all the time.
+        if let Some(failing) = &mut self.failing {
+            if failing.looked.elapsed() < LOOK {
+                return;
+            }
+            failing.looked = Instant::now();
+        }
+        let reason = error.to_string();
+        if self.failing.as_ref().is_some_and(|f| f.reason == reason) {
             return;
         }
-        if let Some(error) = trouble {
-            tracing::error!(
-                event = %Event::StoreFailed,
-                %error,
-                "the store cannot be written; requests are dropped until it can, and nothing \
-                 is acknowledged that is not durable"
-            );
-        } else {
-            tracing::info!(
-                event = %Event::StoreRecovered,
-                "the store works again, service resumes"
-            );
-        }
-        self.failing = !self.failing;
-        self.stats.trouble(self.failing);
+        self.halt(true);
+        self.stats.fail(&reason, self.engine.place()).log();
+        let looked = Instant::now();
+        self.failing = Some(Failing { reason, looked });
+    }
+
+    fn halt(&self, halted: bool) {
         for drain in &self.rings {
-            drain.halt(Halt::Failing, self.failing);
+            drain.halt(Halt::Failing, halted);
         }
     }
 

@@ -13,6 +13,7 @@
 //! behind [`Store`],
 //! and publishes how far each ring is durable. Nothing here decides about leases.
 
+pub mod alarm;
 pub mod batch;
 pub mod commit;
 pub mod encode;
@@ -25,6 +26,7 @@ mod readmit;
 pub mod ring;
 pub mod stats;
 
+pub use alarm::{Trouble, TroubleKind, Watcher};
 pub use batch::{Batch, Completion};
 pub use commit::{CommitOptions, Committer, Stopped};
 pub use encode::Lsn;
@@ -37,6 +39,7 @@ pub use stats::{Stats, StatsView};
 
 use dhcp_proto::group::{GroupSet, Groups};
 use std::io;
+use std::path::PathBuf;
 
 /// An engine that makes batches durable, in the order in which they are submitted.
 ///
@@ -86,6 +89,11 @@ pub trait Store: Send {
 
     /// Why the oldest batch is not durable yet, while that is owed to a failure.
     fn trouble(&self) -> Option<&io::Error>;
+
+    /// The file or directory that [`Store::trouble`] is about.
+    fn place(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// Marks a clean end, after the last completion.
     ///

@@ -280,6 +280,11 @@ impl Drain {
 }
 
 impl RingMeter {
+    /// Stops the worker from taking on what needs a record, or lets it go on.
+    pub(crate) fn halt(&self, why: Halt, halted: bool) {
+        self.0.halt(why, halted);
+    }
+
     /// What the ring counted.
     #[must_use]
     pub fn counters(&self) -> RingCounters {

@@ -1,8 +1,8 @@
 use super::*;
-use crate::store::NullStore;
 use crate::store::log::{Log, LogOptions};
 use crate::store::medium::memory::{Faults, MemoryMedium};
 use crate::store::ring::{JournalRing, ring};
+use crate::store::{NullStore, TroubleKind};
 use dhcp_proto::record::Journal as _;
 use std::collections::BTreeMap;
 
@@ -129,7 +129,14 @@ fn in_trouble_nothing_is_taken_on_and_nothing_is_lost_and_service_resumes() {
     });
     append(&mut one, &record(2, 1, &[1]));
     wait_for(|| !one.has_room());
-    assert!(committer.stats().trouble_since.is_some());
+    wait_for(|| committer.trouble().is_some());
+    let since = committer.stats().trouble_since;
+    let trouble = committer.trouble().unwrap();
+    assert_eq!(
+        (trouble.kind, Some(trouble.since)),
+        (TroubleKind::Failed, since)
+    );
+    assert!(trouble.began().ends_with('Z') && !trouble.reason.is_empty());
     assert_eq!(one.durable(), 1);
     assert_eq!(found(&medium).len(), 1);
     medium.fail(Faults::default());
