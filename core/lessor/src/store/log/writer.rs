@@ -25,6 +25,7 @@ use core::fmt;
 use core::time::Duration;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -269,6 +270,12 @@ impl<M: Medium> Store for Log<M> {
 
     fn trouble(&self) -> Option<&io::Error> {
         self.pending.as_ref().map(|pending| &pending.error)
+    }
+
+    fn place(&self) -> Option<PathBuf> {
+        let dir = self.medium.dir();
+        let name = self.active.as_ref().map(|active| segment::name(active.id));
+        Some(name.map_or_else(|| dir.to_owned(), |name| dir.join(name)))
     }
 
     /// A batch without records, so that damage to the last one is not taken for a torn tail.
