@@ -286,7 +286,7 @@ impl Disk {
         let to = from + HEADROOM + batch.records().len();
         if batch.count() > 0 {
             self.log.submit(batch);
-            batch = self.log.completed().unwrap().batch;
+            batch = self.log.completed().unwrap().into_batch();
         }
         (batch, Tail { from, to })
     }

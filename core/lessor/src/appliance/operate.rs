@@ -41,7 +41,9 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::store::log::HouseMeter;
 use crate::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
-use crate::store::{CommitOptions, Committer, Log, LogOptions, NullStore, Recovered};
+use crate::store::{
+    CommitOptions, Committer, Log, LogOptions, NullStore, Recovered, TroubleKind, Watcher,
+};
 
 /// How often the control side looks after things.
 const LOOK: Duration = Duration::from_millis(50);
@@ -276,6 +278,7 @@ impl Assembly {
             "serving"
         );
         let mut watch = time::Watch::new(&self.committer);
+        let mut watcher = self.committer.watcher(self.settings.store.ack_timeout);
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
             watch.look(&self.committer);
@@ -288,20 +291,25 @@ impl Assembly {
                     return Err(StartError::new(Exit::Software, "a worker has ended"));
                 }
             }
-            self.watch_store()?;
+            self.watch_store(&mut watcher)?;
         }
         info!(event = %Event::ServerStopping, "asked to stop");
         Ok(())
     }
 
-    /// Ends the server when commits begin to fail, if that is how it is configured. The committer
-    /// logs what happens.
-    fn watch_store(&self) -> Result<(), StartError> {
-        let failing = self.committer.stats().trouble_since.is_some();
-        if failing && self.settings.store.on_failure == OnStoreFailure::Stop {
-            return Err(StartError::new(Exit::IoError, "the store has failed"));
+    /// Notices a store that is slow; ends the server when commits fail, if that is how it is
+    /// configured. The committer and its watcher log what happens.
+    fn watch_store(&self, watcher: &mut Watcher) -> Result<(), StartError> {
+        let failed = watcher
+            .look()
+            .filter(|trouble| trouble.kind == TroubleKind::Failed);
+        match failed {
+            Some(trouble) if self.settings.store.on_failure == OnStoreFailure::Stop => {
+                let what = format!("the store has failed: {}", trouble.reason);
+                Err(StartError::new(Exit::IoError, what))
+            }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// The last batch is written, then the ports are closed.

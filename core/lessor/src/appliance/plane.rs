@@ -16,6 +16,7 @@ use tracing::info;
 use super::time;
 use crate::control::{
     ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, State, Stats, StoreStats,
+    StoreTrouble,
 };
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::Counters;
@@ -83,6 +84,7 @@ impl Plane {
 
     fn store_counters(&self, stats: &mut Stats) {
         let store = self.committer.stats();
+        stats.store_trouble = self.committer.trouble().as_ref().map(StoreTrouble::from);
         let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         for (name, value) in [
             ("commits", store.commits),
@@ -199,7 +201,7 @@ impl ControlPlane for Plane {
                 .map(|(directory, _)| directory.as_path()),
             &self.committer.stats(),
             &view.unwrap_or_default(),
-            None,
+            self.committer.trouble().as_ref().map(StoreTrouble::from),
         )
     }
 

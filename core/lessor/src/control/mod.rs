@@ -24,7 +24,7 @@ pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
 pub use server::{BindError, Server};
-pub use stats::{PoolStats, Stats};
+pub use stats::{PoolStats, Stats, StoreTrouble};
 pub use store::{Running, StoreStats};
 
 /// Most octets of a request with its newline.

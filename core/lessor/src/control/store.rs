@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::utc;
+use super::{StoreTrouble, utc};
 use crate::store::log::HouseView;
 use crate::store::{Recovered, StatsView};
 
@@ -60,7 +60,7 @@ pub struct Running {
     /// What is wrong with merges or the snapshot.
     pub upkeep_trouble: Option<String>,
     /// What is wrong with commits.
-    pub trouble: Option<String>,
+    pub trouble: Option<StoreTrouble>,
 }
 
 impl StoreStats {
@@ -86,7 +86,7 @@ impl StoreStats {
         directory: Option<&Path>,
         store: &StatsView,
         house: &HouseView,
-        trouble: Option<String>,
+        trouble: Option<StoreTrouble>,
     ) -> Self {
         let micros =
             |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -197,10 +197,11 @@ impl fmt::Display for Running {
         )?;
         line(f, "merge waits", &self.yields)?;
         line(f, "reserve octets", &self.reserve_octets)?;
-        for (name, trouble) in [("trouble", &self.trouble), ("upkeep", &self.upkeep_trouble)] {
-            if let Some(trouble) = trouble {
-                line(f, name, trouble)?;
-            }
+        if let Some(trouble) = &self.trouble {
+            line(f, "trouble", trouble)?;
+        }
+        if let Some(trouble) = &self.upkeep_trouble {
+            line(f, "upkeep", trouble)?;
         }
         Ok(())
     }
