@@ -36,7 +36,7 @@ pub enum ExportError {
 /// # Errors
 /// `out` does not take them, or the store cannot be read.
 pub fn fill<W: Write>(
-    recovered: Recovered,
+    recovered: &Recovered,
     mut out: Writer<W>,
     is_wanted: impl Fn(&Record<'_>) -> bool,
 ) -> Result<(u64, W), ExportError> {

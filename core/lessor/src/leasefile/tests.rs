@@ -201,6 +201,6 @@ fn text(rows: &[Row], format: Format) -> String {
 /// A store as a file.
 fn exported(store: &Path, format: Format) -> String {
     let writer = Writer::new(Vec::new(), format, NOW).unwrap();
-    let (_, text) = fill(store::read(store).unwrap(), writer, |_| true).unwrap();
+    let (_, text) = fill(&store::read(store).unwrap(), writer, |_| true).unwrap();
     String::from_utf8(text).unwrap()
 }

@@ -57,12 +57,12 @@ impl Export {
             None => {
                 let out = BufWriter::new(io::stdout().lock());
                 let out = Writer::new(out, format, now)?;
-                let (rows, _) = fill(recovered, out, is_wanted)?;
+                let (rows, _) = fill(&recovered, out, is_wanted)?;
                 rows
             }
             Some(target) => to_file(target, |out| {
                 let out = Writer::new(out, format, now)?;
-                fill(recovered, out, is_wanted)
+                fill(&recovered, out, is_wanted)
             })?,
         };
         self.tell(rows)?;

@@ -96,7 +96,7 @@ fn loss(replaced: &Replacement, done: bool) -> String {
         ("can be", "would be")
     };
     let of_merged = replaced.files.iter().any(|file| file.from.is_some());
-    let lost = if of_merged {
+    let losses = if of_merged {
         format!("{lost_octets} octets of records {would} lost")
     } else {
         format!("{lost} {would} lost ({lost_octets} octets)")
@@ -106,5 +106,5 @@ fn loss(replaced: &Replacement, done: bool) -> String {
     } else {
         ""
     };
-    format!("  of the records {first} to {last} {saved} {are} saved, {lost}{tail}")
+    format!("  of the records {first} to {last} {saved} {are} saved, {losses}{tail}")
 }

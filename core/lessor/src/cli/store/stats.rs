@@ -13,13 +13,18 @@ pub(super) fn execute(
     directory: &StoreDirectory,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let stats = match directory.is_given() {
-        true => from_files(server, directory)?,
-        false => match control::ask(&server.socket()?, &Request::Store) {
-            Ok(stats) => stats,
-            Err(AskError::NotRunning(_)) => from_files(server, directory)?,
+    let running = if directory.is_given() {
+        None
+    } else {
+        match control::ask(&server.socket()?, &Request::Store) {
+            Ok(stats) => Some(stats),
+            Err(AskError::NotRunning(_)) => None,
             Err(error) => return Err(error.into()),
-        },
+        }
+    };
+    let stats = match running {
+        Some(stats) => stats,
+        None => from_files(server, directory)?,
     };
     let mut out = io::stdout().lock();
     if output.json {

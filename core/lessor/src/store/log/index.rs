@@ -184,7 +184,7 @@ impl Index {
             .or_insert_with(|| Box::new([Entry::default(); 256]));
         let entry = &mut block[usize::from(low)];
         self.addresses += u64::from(!entry.is_some() && this.is_some());
-        let (newer, older) = order(this, *entry, |entry| entry.rank());
+        let (newer, older) = order(this, *entry, Entry::rank);
         *entry = newer;
         dead(older.lsn, older.length()).filter(|_| older.lsn != newer.lsn)
     }

@@ -69,8 +69,7 @@ impl Salvaged {
         // The checksum of the last record may end in zeros.
         let used = at + used.map_or(0, |last| last + 1);
         let found = (used..used + 4)
-            .filter_map(|end| chained(octets, at + HEADROOM..end, (due, first.before())))
-            .next();
+            .find_map(|end| chained(octets, at + HEADROOM..end, (due, first.before())));
         match found {
             Some(records) => self.records.extend(records),
             None => self.lost.push(at..end),

@@ -88,11 +88,7 @@ fn open(medium: &MemoryMedium) -> Result<(Recovered<MemoryMedium>, Log<MemoryMed
 /// What is known of each address.
 type Known = BTreeMap<u32, (Told, Lsn)>;
 
-fn known(recovered: Recovered<MemoryMedium>) -> Known {
-    known_of(&recovered)
-}
-
-fn known_of(recovered: &Recovered<MemoryMedium>) -> Known {
+fn known(recovered: &Recovered<MemoryMedium>) -> Known {
     let mut known = Known::new();
     let mut last = Lsn(0);
     let each = recovered.for_each_newest(|lsn, record| {
@@ -114,7 +110,7 @@ fn known_of(recovered: &Recovered<MemoryMedium>) -> Known {
 
 /// What a new process on this disk knows.
 fn reopened(medium: &MemoryMedium) -> Known {
-    known(open(&medium.after_kill()).unwrap().0)
+    known(&open(&medium.after_kill()).unwrap().0)
 }
 
 fn told(known: &Known) -> Vec<Told> {
@@ -128,7 +124,7 @@ fn a_new_store_is_empty_and_begins_at_one() {
     assert_eq!(recovered.summary().records, 0);
     assert_eq!(recovered.summary().highest_lsn, Lsn(0));
     assert_eq!(log.next_lsn(), Lsn(1));
-    assert!(known(recovered).is_empty());
+    assert!(known(&recovered).is_empty());
 }
 
 #[test]
@@ -149,7 +145,7 @@ fn numbers_go_on_and_the_newest_record_of_each_address_is_found() {
     assert_eq!(summary.torn, None);
     assert!(commit(&mut log, &[released(2, 1, 2)]));
     // Read before the last commit, so without it.
-    let first = known(recovered);
+    let first = known(&recovered);
     assert_eq!(told(&first), [active(1, 2, 3), active(2, 1, 2)]);
     let second = reopened(&medium);
     assert_eq!(told(&second), [active(1, 2, 3), released(2, 1, 2)]);
@@ -185,7 +181,7 @@ fn segments_follow_each_other_when_one_is_full() {
     let (recovered, _) = open(&medium.after_kill()).unwrap();
     assert_eq!(recovered.summary().records, 40);
     assert_eq!(
-        told(&known(recovered)),
+        told(&known(&recovered)),
         [active(1, 20, 1), active(100, 20, 2)]
     );
 }
@@ -217,7 +213,7 @@ fn starting_again_and_again_does_not_fill_the_disk() {
     for _ in 0..50 {
         let (recovered, log) = open(&medium).unwrap();
         assert_eq!(log.next_lsn(), Lsn(4));
-        assert_eq!(told(&known(recovered)), [active(1, 3, 1)]);
+        assert_eq!(told(&known(&recovered)), [active(1, 3, 1)]);
     }
     assert!(
         medium.segments().len() <= segments + 1,
@@ -265,7 +261,7 @@ fn cut_everywhere(medium: &MemoryMedium, from: usize, check: impl Fn(Told, bool)
         let (recovered, _) = open(&disk).unwrap();
         let torn = recovered.summary().torn.is_some();
         assert_eq!(torn, cut > from && cut < records_end, "cut at {cut}");
-        let known = known(recovered);
+        let known = known(&recovered);
         check(known[&7].0, cut >= records_end);
     }
 }

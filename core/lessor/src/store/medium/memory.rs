@@ -163,7 +163,7 @@ impl MemoryMedium {
             self.sync_dir().unwrap();
         }
         self.alter(name, |octets| {
-            octets.splice(.., content.iter().copied()).for_each(drop)
+            octets.splice(.., content.iter().copied()).for_each(drop);
         });
     }
 

@@ -62,8 +62,11 @@ impl Server {
             generation: told.generation,
             state: match told.kind {
                 RecordKind::Active => State::Bound,
-                RecordKind::Released => State::Remembered,
-                _ => State::Free,
+                // The simulation has no others.
+                kind => {
+                    assert_eq!(kind, RecordKind::Released);
+                    State::Remembered
+                }
             },
         };
         let words = known.iter().map(|(addr, (told, _))| (*addr, word(told)));
@@ -76,7 +79,7 @@ impl Server {
     }
 
     fn shard(&self, client: u8) -> usize {
-        (usize::from(client) * 2_654_435_761 >> 7) % self.rings.len()
+        ((usize::from(client) * 2_654_435_761) >> 7) % self.rings.len()
     }
 
     fn write(&mut self, told: Told, truth: &mut Truth) {
@@ -314,12 +317,12 @@ fn damage(disk: &MemoryMedium, dice: &mut Dice, why: &str) -> bool {
         }
         Err(error) => panic!("{why}: {error}"),
         // Of a segment in front of the snapshot the second reading finds it.
-        Ok((recovered, _log)) => {
+        Ok((recovered, log)) => {
             let torn = recovered.summary().torn.is_some();
             let read = recovered.for_each_newest(|_, _| {});
             assert!(torn || read.is_err(), "{why}: {file} at {at}");
             if !torn {
-                drop((recovered, _log));
+                drop((recovered, log));
                 repair(disk, dice, (&before, *addr, why));
             }
             !torn
@@ -375,7 +378,7 @@ fn round(seed: u64) -> Tally {
         };
         match Log::open_on(disk.clone(), options) {
             Ok((recovered, log)) => {
-                let known = known_of(&recovered);
+                let known = known(&recovered);
                 truth.check(&known, &why);
                 tally.torn += u64::from(recovered.summary().torn.is_some());
                 tally.snapshots += u64::from(recovered.summary().snapshot > Lsn(0));
