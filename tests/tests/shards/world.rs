@@ -342,11 +342,11 @@ impl Files {
         }
         let (recovered, _log) = Log::open(dir.path(), LogOptions::default()).unwrap();
         let torn = recovered.summary().torn.is_some();
-        (records(recovered), torn)
+        (records(&recovered), torn)
     }
 }
 
-fn records(recovered: Recovered) -> Vec<Vec<u8>> {
+fn records(recovered: &Recovered) -> Vec<Vec<u8>> {
     let mut records = Vec::new();
     let each = recovered.for_each_newest(|lsn, record| records.push(octets(lsn, record)));
     each.unwrap();

@@ -60,13 +60,10 @@ impl Server {
         let word = |told: &Told| Word {
             client: told.client,
             generation: told.generation,
-            state: match told.kind {
-                RecordKind::Active => State::Bound,
-                // The simulation has no others.
-                kind => {
-                    assert_eq!(kind, RecordKind::Released);
-                    State::Remembered
-                }
+            state: if told.kind == RecordKind::Active {
+                State::Bound
+            } else {
+                State::Remembered
             },
         };
         let words = known.iter().map(|(addr, (told, _))| (*addr, word(told)));
