@@ -6,6 +6,7 @@ mod kill;
 mod merging;
 mod power;
 mod repairing;
+mod restored;
 mod simulation;
 
 use super::{Log, LogOptions, Recovered};
@@ -15,6 +16,9 @@ use crate::store::{Batch, Lsn, Store, StoreError};
 use core::net::Ipv4Addr;
 use dhcp_proto::record::{Origin, Record, RecordKind};
 use std::collections::BTreeMap;
+
+/// Of the simulation's clients, seconds; none of them ends while a round lasts.
+const LEASE: u64 = 100_000;
 
 /// A statement about an address, as short as it can be told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +54,7 @@ fn with_record<T>(told: Told, take: impl FnOnce(&Record<'_>) -> T) -> T {
         space: 0,
         addr: Ipv4Addr::from_bits(told.addr),
         generation: told.generation,
-        time: 1_800_000_000 + told.generation,
+        time: (told.expiry - LEASE).max(1_800_000_000 + told.generation),
         expiry: told.expiry,
         lease: 3600,
         origin: Origin::default(),
