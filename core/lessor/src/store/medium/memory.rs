@@ -34,6 +34,8 @@ pub(crate) struct Faults {
     pub(crate) creates: usize,
     /// So many reads fail.
     pub(crate) reads: usize,
+    /// After so many that do not.
+    pub(crate) reads_before: usize,
     /// After so many changes of anything the power is gone, and nothing changes any more.
     pub(crate) power_after: Option<usize>,
 }
@@ -78,6 +80,11 @@ impl MemoryMedium {
 
     pub(crate) fn fail(&self, faults: Faults) {
         self.disk().faults = faults;
+    }
+
+    /// What still goes wrong.
+    pub(crate) fn faults(&self) -> Faults {
+        self.disk().faults
     }
 
     pub(crate) fn syncs(&self) -> usize {
@@ -369,7 +376,7 @@ impl Medium for MemoryMedium {
 impl MediumFile for MemoryFile {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let mut disk = self.disk.disk();
-        if fails(&mut disk.faults.reads) {
+        if !fails(&mut disk.faults.reads_before) && fails(&mut disk.faults.reads) {
             return Err(io::Error::from_raw_os_error(5));
         }
         let from = usize::try_from(offset).unwrap();

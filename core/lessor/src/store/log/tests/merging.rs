@@ -309,6 +309,37 @@ fn what_cannot_be_read_is_left_alone_and_the_rest_is_merged() {
     assert!(known.values().all(|(told, _)| told.generation == 12));
 }
 
+/// Each read of a start fails once: it is refused by what cannot be read, and loses nothing.
+#[test]
+fn a_start_that_cannot_read_is_refused_and_the_next_one_finds_all() {
+    let medium = MemoryMedium::default();
+    let mut store = Kept::open(&medium, options(8));
+    fill(&mut store, (0..300).map(|a| active(a, 1, 1)), 30);
+    store.close();
+    let mut refused = 0;
+    for nth in 0.. {
+        let disk = medium.after_kill();
+        disk.fail(Faults {
+            reads: 1,
+            reads_before: nth,
+            ..Faults::default()
+        });
+        let read = Log::open_on(disk.clone(), options(8))
+            .and_then(|(recovered, _log)| recovered.for_each_newest(|_, _| {}));
+        match read {
+            Err(StoreError::Io { what, .. }) => assert_eq!(what, "read"),
+            // The snapshot is no more than a help.
+            Ok(()) if disk.faults().reads == 0 => {}
+            Ok(()) => break,
+            Err(error) => panic!("{error}"),
+        }
+        refused += 1;
+        disk.fail(Faults::default());
+        assert_eq!(reopened(&disk).len(), 300);
+    }
+    assert!(refused > 10, "{refused}");
+}
+
 #[test]
 fn a_directory_that_is_gone_acknowledges_nothing_until_it_is_back() {
     let medium = MemoryMedium::default();

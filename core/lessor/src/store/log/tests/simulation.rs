@@ -216,7 +216,7 @@ fn faults(dice: &mut Dice) -> Faults {
         dir_syncs: one_in(12),
         creates: one_in(12),
         reads: one_in(16),
-        power_after: None,
+        ..Faults::default()
     }
 }
 
