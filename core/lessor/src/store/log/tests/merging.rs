@@ -327,7 +327,7 @@ fn a_start_that_cannot_read_is_refused_and_the_next_one_finds_all() {
         let read = Log::open_on(disk.clone(), options(8))
             .and_then(|(recovered, _log)| recovered.for_each_newest(|_, _| {}));
         match read {
-            Err(StoreError::Io { what, .. }) => assert_eq!(what, "read"),
+            Err(StoreError::Io { what, .. }) => assert!(what.starts_with("read"), "{what}"),
             // The snapshot is no more than a help.
             Ok(()) if disk.faults().reads == 0 => {}
             Ok(()) => break,
