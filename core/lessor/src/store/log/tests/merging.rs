@@ -344,6 +344,42 @@ fn a_segment_that_was_removed_under_the_server_acknowledges_nothing() {
     assert_eq!(reopened(&medium).len(), 2);
 }
 
+/// The merge writes into the reserve, whose name and the new one may both survive a power cut.
+#[test]
+fn a_merged_segment_is_no_reserve_after_a_power_cut() {
+    let medium = MemoryMedium::default();
+    let mut store = Kept::open(&medium, options(4));
+    store.house.look_around();
+    let begun = |name: &String| name.starts_with("merged-");
+    let mut generation = 1;
+    while !medium.list().unwrap().iter().any(begun) {
+        let batch = (0..20).map(|a| active(a, generation, 1));
+        fill(&mut store, batch, 20);
+        generation += 1;
+    }
+    medium.fail(Faults {
+        dir_syncs: 1,
+        ..Faults::default()
+    });
+    while store.view().trouble.is_none() {
+        store.house.step();
+    }
+    for kept in 0..64_u32 {
+        let mut name = 0;
+        let disk = medium.after_power_cut(|| {
+            name += 1;
+            kept >> (name - 1) & 1 != 0
+        });
+        let mut store = Kept::open(&disk, options(4));
+        for generation in generation..generation + 10 {
+            fill(&mut store, (0..20).map(|a| active(a, generation, 1)), 20);
+            store.settle();
+        }
+        sound(&disk);
+        assert_eq!(reopened(&disk).len(), 20);
+    }
+}
+
 /// A reservation that is gone leaves nothing behind, once nothing older is left.
 #[test]
 fn what_says_that_a_reservation_is_gone_goes_with_the_last_that_says_it_was_there() {
