@@ -344,6 +344,34 @@ fn a_segment_that_was_removed_under_the_server_acknowledges_nothing() {
     assert_eq!(reopened(&medium).len(), 2);
 }
 
+/// What a start finds last is written again in the active segment, which no snapshot covers.
+#[test]
+fn a_snapshot_soon_after_a_start_is_one_that_the_next_start_uses() {
+    let medium = MemoryMedium::default();
+    let mut log = open(&medium).unwrap().1;
+    for generation in 1..=60 {
+        let batch: Vec<_> = (0..30).map(|a| active(a, generation, 1)).collect();
+        assert!(commit(&mut log, &batch));
+    }
+    drop(log);
+    let used = |medium: &MemoryMedium| {
+        let (recovered, _log) = open(&medium.after_kill()).unwrap();
+        recovered.summary().snapshot.0
+    };
+    let mut store = Kept::open(&medium, options(4));
+    store.settle();
+    assert_eq!(used(&medium), store.view().snapshot_lsn);
+    let mut generation = 61;
+    while store.view().snapshot_lsn == 0 {
+        let batch = (0..30).map(|a| active(a, generation, 1));
+        fill(&mut store, batch, 30);
+        store.settle();
+        generation += 1;
+        assert!(generation < 100, "no snapshot at all");
+    }
+    assert_eq!(used(&medium), store.view().snapshot_lsn);
+}
+
 /// The merge writes into the reserve, whose name and the new one may both survive a power cut.
 #[test]
 fn a_merged_segment_is_no_reserve_after_a_power_cut() {
