@@ -372,6 +372,61 @@ fn a_snapshot_soon_after_a_start_is_one_that_the_next_start_uses() {
     assert_eq!(used(&medium), store.view().snapshot_lsn);
 }
 
+/// The numbers of a log that was put back from a copy come to those of its later snapshot again.
+#[test]
+fn a_snapshot_that_is_ahead_of_the_log_is_not_taken_for_one_of_it_later() {
+    let medium = MemoryMedium::default();
+    let mut store = Kept::open(&medium, options(64));
+    fill(&mut store, (0..10).map(|a| active(a, 1, 1)), 10);
+    let copy = medium.after_kill();
+    fill(&mut store, (10..20).map(|a| active(a, 1, 1)), 10);
+    store.close();
+    copy.put("snapshot", &medium.content("snapshot"));
+    let mut store = Kept::open(&copy, options(64));
+    assert!(!snapshots(&copy));
+    fill(&mut store, (30..60).map(|a| active(a, 1, 1)), 10);
+    drop(store);
+    let addrs: Vec<_> = reopened(&copy).into_keys().collect();
+    assert_eq!(addrs, (0..10).chain(30..60).collect::<Vec<_>>());
+}
+
+/// The numbers fit, but not what they stand for.
+#[test]
+fn a_snapshot_of_another_branch_of_the_log_is_refused() {
+    let branch = |disk: &MemoryMedium, addrs: core::ops::Range<u32>| {
+        let mut store = Kept::open(disk, options(4));
+        for generation in 2..12 {
+            let batch = addrs.clone().map(|a| active(a, generation, 1));
+            fill(&mut store, batch, 10);
+        }
+        store.settle();
+        store.close();
+        disk.after_kill()
+    };
+    let medium = MemoryMedium::default();
+    let mut store = Kept::open(&medium, options(4));
+    fill(&mut store, (0..10).map(|a| active(a, 1, 1)), 10);
+    drop(store);
+    let one = branch(&medium.after_kill(), 0..10);
+    // This one goes on with an address that the other never had.
+    let other = branch(&medium.after_kill(), 1..11);
+    other.alter("snapshot", |octets| {
+        // Segment and salt are those of this branch, the addresses those of the other.
+        let ours = octets[..40].to_vec();
+        *octets = one.content("snapshot");
+        octets[..40].copy_from_slice(&ours);
+        let checksum = crc32c::crc32c(&octets[..124]);
+        octets[124..128].copy_from_slice(&checksum.to_le_bytes());
+    });
+    let (recovered, _log) = open(&other).unwrap();
+    assert!(recovered.summary().snapshot > Lsn(0));
+    let read = recovered.for_each_newest(|_, _| {});
+    assert!(
+        matches!(read, Err(StoreError::ForeignSnapshot { differing, .. }) if differing > 0),
+        "{read:?}"
+    );
+}
+
 /// The merge writes into the reserve, whose name and the new one may both survive a power cut.
 #[test]
 fn a_merged_segment_is_no_reserve_after_a_power_cut() {
