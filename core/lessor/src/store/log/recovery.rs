@@ -131,7 +131,7 @@ pub(super) fn unchanging<T>(
     result
 }
 
-fn read_once<M: Medium>(medium: &Arc<M>) -> Result<Recovered<M>, StoreError> {
+pub(super) fn read_once<M: Medium>(medium: &Arc<M>) -> Result<Recovered<M>, StoreError> {
     let files = segment_files(medium.as_ref())?;
     open::require_version(medium.as_ref(), !files.is_empty())?;
     let (recovered, found) = recover(Arc::clone(medium), &files)
@@ -505,6 +505,21 @@ impl<M: Medium> Recovered<M> {
             index: core::mem::take(&mut self.index),
             links: &self.links,
             snapshot: (snapshot != Lsn(0)).then_some((snapshot, self.snapshot_time)),
+        }
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, reason = "for tests alone")]
+impl<M: Medium> Recovered<M> {
+    /// Every record that counts, the newest of its address or not.
+    pub(super) fn each_record(&self, mut visit: impl FnMut(Lsn, &Record<'_>)) {
+        let mut buffer = Vec::new();
+        for link in &self.links {
+            link.read(self.medium.as_ref(), &mut buffer).unwrap();
+            let _scan = Scan::of(link, &buffer, false, &mut |placed| {
+                visit(placed.lsn, &placed.record);
+            });
         }
     }
 }

@@ -328,7 +328,7 @@ fn round(seed: u64) {
     damage(&disk, &mut dice, &why);
 }
 
-fn number(name: &str, usual: u64) -> u64 {
+pub(super) fn number(name: &str, usual: u64) -> u64 {
     let told = std::env::var(name).ok();
     told.and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
