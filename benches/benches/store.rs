@@ -110,7 +110,7 @@ fn log(commits: u64, count: u32) -> Duration {
             batch.push(record, &[]);
         }
         log.submit(batch);
-        batch = log.completed().expect("a durable commit").batch;
+        batch = log.completed().expect("a durable commit").into_batch();
     }
     begin.elapsed()
 }

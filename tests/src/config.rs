@@ -23,6 +23,8 @@ pub struct Config {
     pub lease_time: String,
     /// How long an offered address is kept for the client that was offered it.
     pub offer_hold: String,
+    /// What becomes of the server when its store fails.
+    pub on_store_failure: String,
     /// T1 and T2.
     pub t1_t2: Option<(String, String)>,
 }
@@ -39,6 +41,7 @@ impl Config {
             routes: Vec::new(),
             lease_time: "1h".into(),
             offer_hold: "60s".into(),
+            on_store_failure: "retry".into(),
             t1_t2: None,
         }
     }
@@ -67,6 +70,7 @@ control = "{dir}/control.sock"
 [store]
 engine = "log"
 directory = "{dir}/store"
+on_store_failure = "{on_store_failure}"
 
 [eal]
 no_huge = true
@@ -97,6 +101,7 @@ options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
             routes = self.routes_text(),
             lease_time = self.lease_time,
             offer_hold = self.offer_hold,
+            on_store_failure = self.on_store_failure,
             terms = self.terms_text(),
             subnet = self.subnet,
             pool = self.pool,

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 
 use crate::config::Config;
@@ -48,6 +48,33 @@ impl Lessor {
     /// Ends it as a power cut would.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Waits until it ends by itself, and says with what exit status.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.process.wait().code()
+    }
+
+    /// All that it has logged since it was started last.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Lets no file of it become longer than this: writes behind that fail.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not run.
+    pub fn limit_files(&self, octets: Option<u64>) {
+        let pid = i32::try_from(self.process.id())
+            .ok()
+            .and_then(Pid::from_raw);
+        let limit = Rlimit {
+            current: octets,
+            maximum: None,
+        };
+        prlimit(pid, Resource::Fsize, limit).expect("the server runs");
     }
 
     /// Starts it again with the store that it left.
@@ -152,7 +179,11 @@ fn launch(namespace: &Namespace, dir: &Path, start: u32) -> Process {
     let mut command = namespace.command("sh");
     // EAL keeps a folder under /run even where it shares nothing.
     command
-        .args(["-ec", "mount -t tmpfs none /run; exec \"$0\" \"$@\""])
+        .args([
+            "-ec",
+            // A file too large is an error of the write, and not the end of the process.
+            "mount -t tmpfs none /run; trap '' XFSZ; exec \"$0\" \"$@\"",
+        ])
         .arg(binary())
         .args(["run", "--config"])
         .arg(dir.join("lessor.toml"));

@@ -37,10 +37,15 @@ pub enum Event {
     /// The store's engine is "none": bindings end with the process. Use `engine = "log"` for
     /// anything but measurements.
     StoreNotDurable,
-    /// The store cannot write, for the reason named: no client is acknowledged until it can. Make
-    /// room on the disk or replace it; service resumes by itself.
+    /// The store cannot write, since when and for the reason named: no client is acknowledged until
+    /// it can. Said again each minute, and when the reason changes. Make room on the disk or
+    /// replace it; service resumes by itself.
     StoreFailed,
-    /// The store writes again after a failure. Nothing to do.
+    /// A commit takes longer than a reply may wait (`store.ack_timeout`), since when is named: no
+    /// client is acknowledged until it is done. Said again each minute. Look at the disk, and at
+    /// who else uses it; service resumes by itself.
+    StoreSlow,
+    /// The store works again after a failure, or in time again. Nothing to do.
     StoreRecovered,
     /// A segment could not be synced; the store goes on in a new one, and nothing was acknowledged
     /// that is not durable. Look at the disk named: it reports errors.
@@ -104,7 +109,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -118,6 +123,7 @@ impl Event {
         Self::StoreTornTail,
         Self::StoreNotDurable,
         Self::StoreFailed,
+        Self::StoreSlow,
         Self::StoreRecovered,
         Self::StoreSegmentAbandoned,
         Self::StoreLeftover,
@@ -159,6 +165,7 @@ impl Event {
             Self::StoreTornTail => "store.torn_tail",
             Self::StoreNotDurable => "store.not_durable",
             Self::StoreFailed => "store.failed",
+            Self::StoreSlow => "store.slow",
             Self::StoreRecovered => "store.recovered",
             Self::StoreSegmentAbandoned => "store.segment_abandoned",
             Self::StoreLeftover => "store.leftover",

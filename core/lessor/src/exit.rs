@@ -15,7 +15,7 @@ pub enum Exit {
     No = 1,
     /// The command line is wrong.
     Usage = 64,
-    /// A store is damaged.
+    /// A store is damaged, or a file of leases is wrong.
     DataError = 65,
     /// An input file does not exist or cannot be read.
     NoInput = 66,

@@ -15,4 +15,5 @@ pub mod control;
 pub mod dataplane;
 pub mod event;
 pub mod exit;
+pub mod leasefile;
 pub mod store;

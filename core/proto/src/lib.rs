@@ -22,6 +22,7 @@ extern crate std;
 pub mod address;
 pub mod binding;
 pub mod config;
+pub mod group;
 pub mod identity;
 pub mod record;
 pub mod restart;

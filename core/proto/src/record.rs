@@ -3,6 +3,7 @@
 //! A record says all there is to say, so repeating one is harmless, and the newest record of an
 //! address is its whole history. The octets on disk are the store's business.
 
+use crate::group::Fenced;
 use core::net::Ipv4Addr;
 
 /// Most octets of an identity in a record, its kind octet included.
@@ -125,6 +126,19 @@ pub trait Journal {
     /// for one message.
     fn append(&mut self, record: &Record<'_>) -> Sequence;
 
-    /// The place up to which records are durable.
+    /// The place up to which records are durable, or refused.
     fn durable(&self) -> Sequence;
+
+    /// Which addresses are another appliance's; `None` as long as none ever was. Asked after
+    /// [`Journal::durable`] it says so of every record up to there.
+    fn fenced(&self) -> Option<Fenced> {
+        None
+    }
+
+    /// Whether the record at `sequence`, about this address, may have been refused: its place is
+    /// passed, and it is nowhere. It stays so when the address is this appliance's again. Asked
+    /// after [`Journal::durable`], as is [`Journal::fenced`].
+    fn refused(&self, _space: u16, _addr: Ipv4Addr, _sequence: Sequence) -> bool {
+        false
+    }
 }

@@ -4,6 +4,7 @@ use crate::frames::client;
 use crate::rig::{MAX_PARKED, Rig};
 use dhcp_wire::dhcp::MessageType;
 use lessor::dataplane::counters::Group;
+use lessor::store::ring::Halt;
 
 #[test]
 fn c042_an_ack_leaves_when_its_record_is_durable_and_not_before() {
@@ -93,13 +94,13 @@ fn requests_beyond_max_parked_are_shed_and_offers_go_on() {
 #[test]
 fn a_full_journal_changes_nothing_and_offers_go_on() {
     let mut rig = Rig::new();
-    rig.drain.halt(true);
+    rig.drain().halt(Halt::Failing, true);
     rig.send(&client(1).discover());
     let addr = rig.reply().yiaddr;
     rig.send(&client(1).request(addr));
     assert!(rig.replies().is_empty());
     assert_eq!(rig.count(Group::Silences, "journal_full"), 1);
-    rig.drain.halt(false);
+    rig.drain().halt(Halt::Failing, false);
     rig.send(&client(1).request(addr));
     assert_eq!(rig.commit(), 1);
     assert_eq!(rig.reply().kind, MessageType::Ack);

@@ -51,6 +51,10 @@ impl Client {
         self.with(53, &[1])
     }
 
+    pub fn discover_for(self, addr: Ipv4Addr) -> Self {
+        self.discover().with(50, &addr.octets())
+    }
+
     pub fn request(self, addr: Ipv4Addr) -> Self {
         self.with(53, &[3])
             .with(50, &addr.octets())

@@ -11,8 +11,11 @@
     reason = "tests"
 )]
 
+mod cluster;
 mod durable;
 mod faults;
+mod fence;
 mod frames;
 mod rig;
+mod slow;
 mod ways;

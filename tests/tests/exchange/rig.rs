@@ -40,7 +40,8 @@ pub const PACKETS: usize = 256;
 pub struct Rig {
     pub worker: Worker<MemPort, JournalRing>,
     pub wire: MemWire,
-    pub drain: Drain,
+    /// The other end of the journal ring, while the test commits by hand.
+    drain: Option<Drain>,
     pub counters: Arc<Counters>,
     pub now: Instant,
     taken: u64,
@@ -64,7 +65,6 @@ fn prefix(addr: [u8; 4], len: u8) -> Prefix {
 }
 
 fn network(key: u32, name: &str, net: [u8; 3]) -> NetworkSpec {
-    let [a, b, c] = net;
     NetworkSpec {
         name: name.into(),
         key: NetworkKey(key),
@@ -73,19 +73,23 @@ fn network(key: u32, name: &str, net: [u8; 3]) -> NetworkSpec {
         rules: Rules::default(),
         ignored_client_ids: Vec::new(),
         relays: None,
-        subnets: vec![SubnetSpec {
-            prefix: prefix([a, b, c, 0], 24),
-            pools: vec![PoolSpec {
-                first: [a, b, c, 10].into(),
-                last: [a, b, c, 200].into(),
-            }],
-            excluded: Vec::new(),
-            lease: LeaseTimes::default(),
-            options: OptionSet::default(),
-            boot: Boot::default(),
-            server_id: None,
-        }],
+        subnets: vec![subnet(net)],
         reservations: Vec::new(),
+    }
+}
+
+fn subnet([a, b, c]: [u8; 3]) -> SubnetSpec {
+    SubnetSpec {
+        prefix: prefix([a, b, c, 0], 24),
+        pools: vec![PoolSpec {
+            first: [a, b, c, 10].into(),
+            last: [a, b, c, 200].into(),
+        }],
+        excluded: Vec::new(),
+        lease: LeaseTimes::default(),
+        options: OptionSet::default(),
+        boot: Boot::default(),
+        server_id: None,
     }
 }
 
@@ -104,7 +108,7 @@ fn link(vids: (u16, u16), addr: [u8; 4]) -> Link {
 }
 
 impl Rig {
-    /// 10.0.0.1 untagged, 10.1.0.1 in VLAN 100, 10.2.0.1 in VLANs 200/30; network 10.9.0.0/24
+    /// 10.0.0.1 untagged, with 10.0.1.0/24 on the same link, 10.1.0.1 in VLAN 100, 10.2.0.1 in VLANs 200/30; network 10.9.0.0/24
     /// behind relays.
     pub fn new() -> Self {
         let links = vec![
@@ -112,15 +116,21 @@ impl Rig {
             link((100, 0), [10, 1, 0, 1]),
             link((200, 30), [10, 2, 0, 1]),
         ];
+        let mut home = network(0, "home", [10, 0, 0]);
+        home.subnets.push(subnet([10, 0, 1]));
         let networks = vec![
-            network(0, "home", [10, 0, 0]),
+            home,
             network(1, "vlan", [10, 1, 0]),
             network(2, "qinq", [10, 2, 0]),
             network(3, "far", [10, 9, 0]),
         ];
         let routes = Routes::new(&links, &[]);
         let mut directory = Directory::builder(None);
-        for pool in networks.iter().flat_map(|n| &n.subnets[0].pools) {
+        for pool in networks
+            .iter()
+            .flat_map(|n| &n.subnets)
+            .flat_map(|subnet| &subnet.pools)
+        {
             directory.name_range(Space(0), pool.first, pool.last);
         }
         let config = Config::new(Spec { links, networks }, directory.build());
@@ -155,7 +165,7 @@ impl Rig {
         Self {
             worker,
             wire,
-            drain,
+            drain: Some(drain),
             counters,
             now,
             taken: 0,
@@ -179,11 +189,22 @@ impl Rig {
     /// Commits what is in the journal ring, and lets the worker poll.
     pub fn commit(&mut self) -> usize {
         let mut batch = Batch::new(Lsn(1));
-        let records = self.drain.take(0, &mut batch, usize::MAX);
+        let drain = self.drain.as_mut().unwrap();
+        let records = drain.take(0, &mut batch, usize::MAX);
         self.taken += records as u64;
-        self.drain.publish(self.taken);
+        drain.publish(self.taken);
         self.worker.poll(self.now);
         records
+    }
+
+    /// The other end of the journal ring.
+    pub fn drain(&self) -> &Drain {
+        self.drain.as_ref().unwrap()
+    }
+
+    /// Gives the other end of the journal ring away, to a committer.
+    pub fn take_drain(&mut self) -> Drain {
+        self.drain.take().unwrap()
     }
 
     pub fn pass(&mut self, millis: u64) {

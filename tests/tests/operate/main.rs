@@ -12,6 +12,7 @@
 
 mod clock;
 mod control;
+mod leases;
 mod life;
 mod site;
 mod start;

@@ -136,7 +136,76 @@ fn a_torn_tail_is_cut_with_a_warning_and_the_rest_is_served() {
     assert_eq!(server.wait().code(), Some(0));
     let verified = site.lessor(&["store", "verify"]);
     assert_eq!((verified.code, verified.stderr.as_str()), (Some(0), ""));
-    assert!(verified.stdout.starts_with("0 faults;"), "{verified:?}");
+    assert!(
+        verified.stdout.starts_with("snapshot up to "),
+        "{verified:?}"
+    );
+    assert!(verified.stdout.contains("0 faults;"), "{verified:?}");
+}
+
+#[test]
+fn a_repair_says_what_would_be_lost_and_then_loses_no_more_than_that() {
+    let site = Site::new();
+    site.fill_store(20);
+    let [segment] = &site.segments()[..] else {
+        panic!("one segment");
+    };
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    damage(segment, 10);
+    let before = fs::read(segment).unwrap();
+    let planned = site.lessor(&["store", "repair"]);
+    assert_eq!(planned.code, Some(65), "{planned:?}");
+    for says in [
+        name,
+        "19 can be saved, 1 would be lost",
+        "nothing has been changed",
+    ] {
+        assert!(planned.stdout.contains(says), "{planned:?}");
+    }
+    assert_eq!(fs::read(segment).unwrap(), before);
+    let done = site.lessor(&["store", "repair", "--yes", "--json"]);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!((done.code, &report["done"]), (Some(0), &Value::Bool(true)));
+    assert_eq!(report["replaced"][0]["records_saved"], 19);
+    let kept = fs::read_dir(site.path("store")).unwrap().find_map(|entry| {
+        let entry = entry.unwrap();
+        let copy = entry.file_name().to_string_lossy().starts_with("damaged-");
+        copy.then(|| fs::read(entry.path()).unwrap())
+    });
+    assert_eq!(kept, Some(before));
+    assert_eq!(site.lessor(&["store", "verify"]).code, Some(0));
+    let again = site.lessor(&["store", "repair"]);
+    assert!(again.stdout.contains("nothing to repair"), "{again:?}");
+    let server = site.serve();
+    let log = server.log();
+    assert!(log.contains("event=bindings.restored bindings=19"), "{log}");
+    site.lessor(&["store", "repair", "--yes"])
+        .complains(69, &["in use by process"]);
+}
+
+#[test]
+fn the_state_of_the_store_is_told_with_and_without_a_server() {
+    let site = Site::new();
+    site.lessor(&["store", "stats"])
+        .complains(66, &["no lease store"]);
+    site.fill_store(7);
+    let stats = site.lessor(&["store", "stats"]);
+    assert_eq!(stats.code, Some(0), "{stats:?}");
+    for says in ["addresses            7", "server               not running"] {
+        assert!(stats.stdout.contains(says), "{stats:?}");
+    }
+    let mut server = site.serve();
+    let stats = site.lessor(&["store", "stats", "--json"]);
+    let report: Value = serde_json::from_str(&stats.stdout).unwrap();
+    assert_eq!(report["addresses"], 7, "{report}");
+    assert_eq!(report["running"]["trouble"], Value::Null);
+    assert!(report["running"]["reserve_octets"].as_u64().unwrap() > 0);
+    let text = site.lessor(&["store", "stats"]).stdout;
+    assert!(text.contains("commit p50 / p99"), "{text}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    let stats = site.lessor(&["store", "stats"]);
+    assert!(stats.stdout.contains("up to record"), "{stats:?}");
 }
 
 #[test]

@@ -286,7 +286,7 @@ impl Disk {
         let to = from + HEADROOM + batch.records().len();
         if batch.count() > 0 {
             self.log.submit(batch);
-            batch = self.log.completed().unwrap().batch;
+            batch = self.log.completed().unwrap().into_batch();
         }
         (batch, Tail { from, to })
     }
@@ -342,11 +342,11 @@ impl Files {
         }
         let (recovered, _log) = Log::open(dir.path(), LogOptions::default()).unwrap();
         let torn = recovered.summary().torn.is_some();
-        (records(recovered), torn)
+        (records(&recovered), torn)
     }
 }
 
-fn records(recovered: Recovered) -> Vec<Vec<u8>> {
+fn records(recovered: &Recovered) -> Vec<Vec<u8>> {
     let mut records = Vec::new();
     let each = recovered.for_each_newest(|lsn, record| records.push(octets(lsn, record)));
     each.unwrap();

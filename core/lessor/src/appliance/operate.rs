@@ -5,6 +5,7 @@
 //!   SIGTERM ─► workers send what is parked ─► committer writes the last batch ─► ports close
 //! ```
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -38,8 +39,11 @@ use crate::dataplane::routes::Routes;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
 use crate::exit::Exit;
+use crate::store::log::HouseMeter;
 use crate::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
-use crate::store::{CommitOptions, Committer, Log, LogOptions, NullStore, Recovered};
+use crate::store::{
+    CommitOptions, Committer, Log, LogOptions, NullStore, Recovered, TroubleKind, Watcher,
+};
 
 /// How often the control side looks after things.
 const LOOK: Duration = Duration::from_millis(50);
@@ -96,6 +100,10 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         None => None,
     };
     time::tell(&start, shards.iter().map(|s| s.counts().clock_held).sum());
+    let house = engine.as_ref().map(|log: &Log| {
+        let directory = settings.store.directory.clone();
+        (directory, log.house_meter())
+    });
     let devices = devices::open(&settings)?;
     let snapshot = Arc::new(Snapshot { config, routes });
     let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
@@ -106,6 +114,7 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         clock,
         snapshot,
         stop,
+        house,
         committer: Arc::new(committer),
     };
     assembly.serve(devices, shards, rings)
@@ -171,6 +180,7 @@ struct Assembly {
     clock: Clock,
     snapshot: Arc<Snapshot>,
     stop: Arc<AtomicBool>,
+    house: Option<(PathBuf, HouseMeter)>,
     committer: Arc<Committer>,
 }
 
@@ -190,6 +200,7 @@ impl Assembly {
             Arc::clone(&self.committer),
             (self.start, self.clock),
         );
+        plane.set_house(self.house.clone());
         let mut handles = Vec::new();
         let parts = shards.into_iter().zip(rings).zip(queues).enumerate();
         for (index, ((shard, journal), queues)) in parts {
@@ -267,6 +278,7 @@ impl Assembly {
             "serving"
         );
         let mut watch = time::Watch::new(&self.committer);
+        let mut watcher = self.committer.watcher(self.settings.store.ack_timeout);
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
             watch.look(&self.committer);
@@ -279,20 +291,25 @@ impl Assembly {
                     return Err(StartError::new(Exit::Software, "a worker has ended"));
                 }
             }
-            self.watch_store()?;
+            self.watch_store(&mut watcher)?;
         }
         info!(event = %Event::ServerStopping, "asked to stop");
         Ok(())
     }
 
-    /// Ends the server when commits begin to fail, if that is how it is configured. The committer
-    /// logs what happens.
-    fn watch_store(&self) -> Result<(), StartError> {
-        let failing = self.committer.stats().trouble_since.is_some();
-        if failing && self.settings.store.on_failure == OnStoreFailure::Stop {
-            return Err(StartError::new(Exit::IoError, "the store has failed"));
+    /// Notices a store that is slow; ends the server when commits fail, if that is how it is
+    /// configured. The committer and its watcher log what happens.
+    fn watch_store(&self, watcher: &mut Watcher) -> Result<(), StartError> {
+        let failed = watcher
+            .look()
+            .filter(|trouble| trouble.kind == TroubleKind::Failed);
+        match failed {
+            Some(trouble) if self.settings.store.on_failure == OnStoreFailure::Stop => {
+                let what = format!("the store has failed: {}", trouble.reason);
+                Err(StartError::new(Exit::IoError, what))
+            }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// The last batch is written, then the ports are closed.

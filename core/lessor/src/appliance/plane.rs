@@ -1,6 +1,7 @@
 //! What control is told: counters of all workers, pools, and who has an address.
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,13 +14,17 @@ use dhcp_proto::shard::BindingView;
 use tracing::info;
 
 use super::time;
-use crate::control::{ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, State, Stats};
+use crate::control::{
+    ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, State, Stats, StoreStats,
+    StoreTrouble,
+};
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::Counters;
 use crate::dataplane::desk::Inquiry;
 use crate::dataplane::exchange::Snapshot;
 use crate::dataplane::gauges::{Gauges, GaugesView};
 use crate::event::Event;
+use crate::store::log::HouseMeter;
 use crate::store::{ClockHold, Committer};
 
 /// How long accepting the clock waits for the disk.
@@ -31,6 +36,8 @@ pub(super) struct Plane {
     began: Instant,
     snapshot: Arc<Snapshot>,
     committer: Arc<Committer>,
+    /// The directory of the store, and who knows of its upkeep; none with `engine = "none"`.
+    house: Option<(PathBuf, HouseMeter)>,
     start: Start,
     clock: Clock,
     /// Taken by who accepts the clock.
@@ -50,6 +57,7 @@ impl Plane {
             began: Instant::now(),
             snapshot,
             committer,
+            house: None,
             start,
             clock,
             accepting: Mutex::new(()),
@@ -57,6 +65,10 @@ impl Plane {
             gauges: Vec::new(),
             inquiries: Vec::new(),
         }
+    }
+
+    pub(super) fn set_house(&mut self, house: Option<(PathBuf, HouseMeter)>) {
+        self.house = house;
     }
 
     pub(super) fn add_worker(
@@ -70,8 +82,9 @@ impl Plane {
         self.inquiries.push(Mutex::new(inquiry));
     }
 
-    fn store(&self, stats: &mut Stats) {
+    fn store_counters(&self, stats: &mut Stats) {
         let store = self.committer.stats();
+        stats.store_trouble = self.committer.trouble().as_ref().map(StoreTrouble::from);
         let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         for (name, value) in [
             ("commits", store.commits),
@@ -167,7 +180,7 @@ impl ControlPlane for Plane {
         for (name, value) in self.gauges().rows() {
             stats.add("bindings", name, value);
         }
-        self.store(&mut stats);
+        self.store_counters(&mut stats);
         for network in self.snapshot.config.networks() {
             for subnet in &network.subnets {
                 let pools = subnet
@@ -178,6 +191,18 @@ impl ControlPlane for Plane {
             }
         }
         stats
+    }
+
+    fn store(&self) -> StoreStats {
+        let view = self.house.as_ref().map(|(_, meter)| meter.view());
+        StoreStats::of_server(
+            self.house
+                .as_ref()
+                .map(|(directory, _)| directory.as_path()),
+            &self.committer.stats(),
+            &view.unwrap_or_default(),
+            self.committer.trouble().as_ref().map(StoreTrouble::from),
+        )
     }
 
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease> {

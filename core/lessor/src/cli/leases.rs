@@ -1,10 +1,13 @@
 //! `lessor leases`.
 
+mod export;
+mod import;
+
 use std::io::{self, BufWriter, Write};
 use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use dhcp_proto::config::{NetworkSpec, Prefix};
 
 use super::{ConfigFile, Failure, Output, Server, StoreDirectory, write_json};
@@ -20,12 +23,8 @@ pub(super) enum Action {
         file: ConfigFile,
         #[command(flatten)]
         store: StoreDirectory,
-        /// Only leases in this state
-        #[arg(long, value_enum, value_name = "STATE")]
-        state: Option<State>,
-        /// Only leases of this network of the configuration
-        #[arg(long, value_name = "NAME")]
-        network: Option<String>,
+        #[command(flatten)]
+        wanted: Wanted,
         #[command(flatten)]
         output: Output,
     },
@@ -40,6 +39,21 @@ pub(super) enum Action {
         #[command(flatten)]
         output: Output,
     },
+    /// Write the leases of the store to a file, all there is to each, beside a running server too
+    Export(export::Export),
+    /// Take the leases of a file into a store that no server has open, all of them or none
+    Import(import::Import),
+}
+
+/// Which leases.
+#[derive(Debug, Args)]
+pub(super) struct Wanted {
+    /// Only leases in this state
+    #[arg(long, value_enum, value_name = "STATE")]
+    state: Option<State>,
+    /// Only leases of this network of the configuration
+    #[arg(long, value_name = "NAME")]
+    network: Option<String>,
 }
 
 impl Action {
@@ -48,14 +62,15 @@ impl Action {
             Self::List {
                 file,
                 store,
-                state,
-                network,
+                wanted: Wanted { state, network },
                 output,
             } => {
                 let network = network.map(|name| Within::new(&file, &name)).transpose()?;
                 let is_wanted = |lease: &Lease| {
                     state.is_none_or(|state| lease.state == state)
-                        && network.as_ref().is_none_or(|network| network.holds(lease))
+                        && network
+                            .as_ref()
+                            .is_none_or(|network| network.holds(lease.space, lease.address))
                 };
                 list(&store.path(&file)?, is_wanted, output)
             }
@@ -65,6 +80,8 @@ impl Action {
                 store,
                 output,
             } => show(&what, &server, &store, output),
+            Self::Export(export) => export.execute(),
+            Self::Import(import) => import.execute(),
         }
     }
 }
@@ -99,8 +116,8 @@ impl Within {
         })
     }
 
-    fn holds(&self, lease: &Lease) -> bool {
-        lease.space == self.space && self.prefixes.iter().any(|p| p.contains(lease.address))
+    fn holds(&self, space: u16, address: Ipv4Addr) -> bool {
+        space == self.space && self.prefixes.iter().any(|p| p.contains(address))
     }
 }
 

@@ -130,6 +130,10 @@ struct StoreDirectory {
 }
 
 impl StoreDirectory {
+    fn is_given(&self) -> bool {
+        self.directory.is_some()
+    }
+
     /// The directory given, or the configuration's. Without a file at its usual place, the usual
     /// directory.
     fn path(&self, file: &ConfigFile) -> Result<PathBuf, Failure> {

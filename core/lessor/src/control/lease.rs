@@ -25,6 +25,22 @@ pub enum State {
 }
 
 impl State {
+    /// The state that a record of `kind` tells of, whose term has `ended` or not; `None` if it is
+    /// not about a lease.
+    pub(crate) const fn of(kind: RecordKind, ended: bool) -> Option<Self> {
+        match kind {
+            RecordKind::Active if ended => Some(Self::Expired),
+            RecordKind::Active => Some(Self::Active),
+            RecordKind::Released => Some(Self::Released),
+            RecordKind::Declined | RecordKind::SetAside if ended => Some(Self::Available),
+            RecordKind::Declined | RecordKind::SetAside => Some(Self::Abandoned),
+            RecordKind::Ended | RecordKind::ProbationEnded => Some(Self::Available),
+            RecordKind::ReservationAdded | RecordKind::ReservationRemoved | RecordKind::Time => {
+                None
+            }
+        }
+    }
+
     /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -71,18 +87,7 @@ impl Lease {
     /// What `record` says at `now`, Unix seconds; `None` if it is not about a lease.
     #[must_use]
     pub fn new(record: &Record<'_>, now: u64) -> Option<Self> {
-        let ended = record.expiry <= now;
-        let state = match record.kind {
-            RecordKind::Active if ended => State::Expired,
-            RecordKind::Active => State::Active,
-            RecordKind::Released => State::Released,
-            RecordKind::Declined | RecordKind::SetAside if ended => State::Available,
-            RecordKind::Declined | RecordKind::SetAside => State::Abandoned,
-            RecordKind::Ended | RecordKind::ProbationEnded => State::Available,
-            RecordKind::ReservationAdded | RecordKind::ReservationRemoved | RecordKind::Time => {
-                return None;
-            }
-        };
+        let state = State::of(record.kind, record.expiry <= now)?;
         let tags = [record.origin.outer_vid, record.origin.inner_vid];
         Some(Self {
             address: record.addr,

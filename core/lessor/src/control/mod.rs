@@ -13,6 +13,7 @@ mod clock;
 mod lease;
 mod server;
 mod stats;
+mod store;
 
 use std::net::Ipv4Addr;
 
@@ -23,7 +24,8 @@ pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
 pub use server::{BindError, Server};
-pub use stats::{PoolStats, Stats};
+pub use stats::{PoolStats, Stats, StoreTrouble};
+pub use store::{Running, StoreStats};
 
 /// Most octets of a request with its newline.
 pub const MAX_REQUEST: usize = 4096;
@@ -32,6 +34,9 @@ pub const MAX_REQUEST: usize = 4096;
 pub trait ControlPlane: Send + Sync {
     /// All counters as they are now.
     fn stats(&self) -> Stats;
+
+    /// The store as it is now.
+    fn store(&self) -> StoreStats;
 
     /// Who has `addr` in `space`; `None` if it is free or unknown.
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease>;
@@ -53,6 +58,8 @@ pub trait ControlPlane: Send + Sync {
 pub enum Request {
     /// For [`Stats`].
     Stats,
+    /// For [`StoreStats`].
+    Store,
     /// For the [`Lease`] of an address, or null.
     Lease {
         /// The address.

@@ -188,6 +188,7 @@ fn serve(connection: &UnixStream, plane: &dyn ControlPlane) -> io::Result<()> {
         }
         match serde_json::from_slice(&line) {
             Ok(Request::Stats) => send(connection, &Answer::Ok(plane.stats()))?,
+            Ok(Request::Store) => send(connection, &Answer::Ok(plane.store()))?,
             Ok(Request::Lease { address, space }) => {
                 send(connection, &Answer::Ok(plane.lease(space, address)))?;
             }

@@ -6,6 +6,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::{Trouble, TroubleKind};
+
 /// All counters of the server at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
@@ -15,10 +17,59 @@ pub struct Stats {
     pub uptime: u64,
     /// Its workers.
     pub workers: u16,
+    /// What is wrong with the store; null if nothing is.
+    #[serde(default)]
+    pub store_trouble: Option<StoreTrouble>,
     /// Counters by group (`received`, `sent`, `dropped`, `store`, …) and name.
     pub counters: BTreeMap<String, BTreeMap<String, u64>>,
     /// The pools in file order.
     pub pools: Vec<PoolStats>,
+}
+
+/// What is wrong with the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreTrouble {
+    /// `failed` or `slow`.
+    pub state: String,
+    /// Since when, in UTC.
+    pub since: String,
+    /// The newest reason.
+    pub reason: String,
+    /// The file or directory concerned, if one is known.
+    pub file: Option<String>,
+}
+
+impl From<&Trouble> for StoreTrouble {
+    fn from(trouble: &Trouble) -> Self {
+        let state = match trouble.kind {
+            TroubleKind::Failed => "failed",
+            TroubleKind::Slow => "slow",
+        };
+        let file = trouble.file.as_ref();
+        Self {
+            state: state.to_owned(),
+            since: trouble.began(),
+            reason: trouble.reason.clone(),
+            file: file.map(|file| file.display().to_string()),
+        }
+    }
+}
+
+impl fmt::Display for StoreTrouble {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            state,
+            since,
+            reason,
+            file,
+        } = self;
+        write!(f, "store {state} since {since}: ")?;
+        match file {
+            Some(file) => write!(f, "{file}: {reason}"),
+            None => write!(f, "{reason}"),
+        }
+    }
 }
 
 /// The addresses of a pool by their state.
@@ -72,6 +123,9 @@ impl fmt::Display for Stats {
             ..
         } = self;
         writeln!(f, "lessor {version}, up {uptime} s, workers: {workers}")?;
+        if let Some(trouble) = &self.store_trouble {
+            writeln!(f, "{trouble}")?;
+        }
         for (group, counters) in &self.counters {
             writeln!(f, "\n{group}")?;
             for (name, value) in counters {

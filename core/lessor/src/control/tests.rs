@@ -1,5 +1,6 @@
 use super::lease::tests::RECORD;
 use super::*;
+use crate::store::{Trouble, TroubleKind};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,6 +11,13 @@ use std::sync::Arc;
 struct Plane;
 
 impl ControlPlane for Plane {
+    fn store(&self) -> StoreStats {
+        StoreStats {
+            segments: 3,
+            ..StoreStats::default()
+        }
+    }
+
     fn stats(&self) -> Stats {
         let mut stats = Stats {
             version: "7".into(),
@@ -232,6 +240,29 @@ fn one_connection_too_many_is_closed_and_room_comes_back() {
     while ask::<Stats>(&path, &Request::Stats).is_err() {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn what_is_wrong_with_the_store_is_said_first_with_its_beginning() {
+    let mut stats = Plane.stats();
+    assert!(serde_json::to_value(&stats).unwrap()["store_trouble"].is_null());
+    let trouble = Trouble {
+        kind: TroubleKind::Failed,
+        since: 951_782_400_123,
+        reason: "No space left on device (os error 28)".into(),
+        file: Some("/var/lib/lessor/segment-7".into()),
+    };
+    stats.store_trouble = Some(StoreTrouble::from(&trouble));
+    let shown = stats.to_string();
+    assert_eq!(
+        shown.lines().nth(1).unwrap(),
+        "store failed since 2000-02-29T00:00:00Z: /var/lib/lessor/segment-7: No space left on \
+         device (os error 28)"
+    );
+    let json = serde_json::to_value(&stats).unwrap();
+    assert_eq!(json["store_trouble"]["state"], "failed");
+    assert_eq!(json["store_trouble"]["since"], "2000-02-29T00:00:00Z");
+    assert_eq!(serde_json::from_value::<Stats>(json).unwrap(), stats);
 }
 
 #[test]

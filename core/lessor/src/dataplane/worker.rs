@@ -10,8 +10,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use dhcp_proto::config::Config;
 use dhcp_proto::record::Journal;
-use dhcp_proto::server::{self, Client, Echo, Notice, Outcome, Plan, Query};
+use dhcp_proto::server::{self, Client, Echo, Notice, Outcome, Parked, Plan, Query};
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::Instant;
 use dhcp_wire::dhcp::{Message, MessageType};
@@ -223,17 +224,17 @@ impl<P: Port, J: Journal> Worker<P, J> {
             Ok(exit) => exit,
             Err(reason) => return counters.drop(reason),
         };
-        match plan
-            .wait
-            .filter(|parked| parked.sequence > parts.journal.durable())
-        {
-            None => parts.host.send(packet, exit, &mut net, now),
-            Some(parked) => {
+        match plan.wait {
+            Some(parked) if parked.sequence > parts.journal.durable() => {
                 counters.event(Event::Parked);
                 if parts.parked.park(packet, exit, parked, now).is_err() {
                     counters.drop(DropReason::ShedRequest);
                 }
             }
+            Some(parked) if is_fenced(&parts.journal, &parts.shard, config, &parked) => {
+                counters.drop(DropReason::Fenced);
+            }
+            Some(_) | None => parts.host.send(packet, exit, &mut net, now),
         }
     }
 
@@ -262,14 +263,28 @@ impl<P: Port, J: Journal> Worker<P, J> {
         };
         while let Some(due) = parked.due(durable, now) {
             match due {
-                Due::Durable(entry) if shard.stands(&entry.parked) => {
-                    host.send(entry.packet, entry.exit, &mut net, now);
+                Due::Durable(entry) if !shard.stands(&entry.parked) => {
+                    net.counters.drop(DropReason::Superseded);
                 }
-                Due::Durable(_) => net.counters.drop(DropReason::Superseded),
+                Due::Durable(entry) if is_fenced(journal, shard, config, &entry.parked) => {
+                    net.counters.drop(DropReason::Fenced);
+                }
+                Due::Durable(entry) => host.send(entry.packet, entry.exit, &mut net, now),
                 Due::Late(_) => net.counters.drop(DropReason::AckTimeout),
             }
         }
     }
+}
+
+/// Whether an ACK that waits no longer must not leave: its record was refused, or its address is
+/// another appliance's. To be asked after [`Journal::durable`].
+fn is_fenced(journal: &impl Journal, shard: &Shard, config: &Config, parked: &Parked) -> bool {
+    let Some(fenced) = journal.fenced() else {
+        return false;
+    };
+    shard.stated(config, parked).is_none_or(|(space, addr)| {
+        fenced.contains(space.0, addr) || journal.refused(space.0, addr, parked.sequence)
+    })
 }
 
 impl<P: Port, J: Journal> Parts<P, J> {

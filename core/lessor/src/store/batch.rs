@@ -1,6 +1,7 @@
 //! What one group commit makes durable: records of many rings, numbered without a gap.
 
 use super::encode::{self, Lsn};
+use dhcp_proto::group::GroupSet;
 use dhcp_proto::record::Sequence;
 
 /// Octets kept free before the records, for the header that an engine puts there.
@@ -112,10 +113,21 @@ impl Batch {
 
 /// A batch that is done.
 #[derive(Debug)]
-pub struct Completion {
-    /// The batch; all its records are durable, but for those of `fenced`.
-    pub batch: Batch,
-    /// Address groups whose records another appliance refused: the watermark passes over them,
-    /// and their replies are dropped. Always empty for an engine on one machine.
-    pub fenced: Vec<u32>,
+pub enum Completion {
+    /// All its records are durable.
+    Durable(Batch),
+    /// The records of these groups were refused, because the groups are another appliance's now;
+    /// the others are durable. The watermark passes over what was refused, and no reply leaves
+    /// that states it.
+    Fenced(Batch, GroupSet),
+}
+
+impl Completion {
+    /// The batch, for its next use.
+    #[must_use]
+    pub fn into_batch(self) -> Batch {
+        match self {
+            Self::Durable(batch) | Self::Fenced(batch, _) => batch,
+        }
+    }
 }

@@ -3,19 +3,23 @@
 //! No timer: a commit takes all that came while the one before was under way. After an empty
 //! round the thread sleeps a little; no worker ever wakes it.
 
+use super::alarm::{self, Trouble, Watcher};
 use super::batch::Batch;
 use super::encode::{self, MAX_RECORD};
-use super::ring::{Drain, RingCounters, RingMeter};
+use super::readmit::{Progress, Readmission};
+use super::ring::{Drain, Halt, RingCounters, RingMeter};
 use super::stats::{Stats, StatsView};
 use super::{Completion, Lsn, Store};
 use crate::event::Event;
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use dhcp_proto::group::{GroupSet, Groups};
 use dhcp_proto::restart::Hold;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +33,8 @@ use time::TimeNote;
 pub const MAX_BATCH: usize = 4096;
 /// How long the thread sleeps when it found nothing.
 const IDLE: Duration = Duration::from_micros(50);
+/// How often an engine that fails is asked why.
+const LOOK: Duration = Duration::from_millis(100);
 /// How often the time is recorded.
 const TIME_RECORD: Duration = Duration::from_mins(1);
 
@@ -83,6 +89,7 @@ pub struct Committer {
     stats: Arc<Stats>,
     meters: Vec<RingMeter>,
     time: Arc<TimeNote>,
+    readmit: Sender<GroupSet>,
 }
 
 impl Committer {
@@ -100,21 +107,15 @@ impl Committer {
         let stats = Arc::new(Stats::default());
         let time = Arc::new(TimeNote::new(options.hold, (options.clock)()));
         let meters = rings.iter().map(Drain::meter).collect();
-        let mut worker = Loop {
-            next: engine.next_lsn(),
+        let (readmit, asked) = mpsc::channel();
+        let parts = Parts {
             engine,
             rings,
-            clock: options.clock,
-            patience: options.patience,
-            time: Arc::clone(&time),
-            time_due: Instant::now(),
-            time_noted: 0,
             stats: Arc::clone(&stats),
-            spare: Vec::new(),
-            submitted: VecDeque::new(),
-            failing: false,
-            turn: 0,
+            time: Arc::clone(&time),
+            asked,
         };
+        let mut worker = Loop::new(parts, options);
         let stopping = Arc::clone(&stop);
         let thread = thread::Builder::new()
             .name("store".to_owned())
@@ -125,6 +126,7 @@ impl Committer {
             stats,
             meters,
             time,
+            readmit,
         })
     }
 
@@ -148,10 +150,33 @@ impl Committer {
         self.time.accept(patience)
     }
 
+    /// What is wrong, if anything is.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.stats.trouble()
+    }
+
+    /// Who notices when a commit takes longer than `limit`. There is one.
+    #[must_use]
+    pub fn watcher(&self, limit: Duration) -> Watcher {
+        Watcher::new(Arc::clone(&self.stats), self.meters.clone(), limit)
+    }
+
     /// What each ring counted, in the order in which they were given.
     #[must_use]
     pub fn rings(&self) -> Vec<RingCounters> {
         self.meters.iter().map(RingMeter::counters).collect()
+    }
+
+    /// Serves `groups` again, which another appliance had: soon, when all that was written about
+    /// them from tables of before has been refused.
+    ///
+    /// The engine has them again and the workers' tables have been brought up to date with what
+    /// the other appliance decided, each by its own worker, which therefore has seen that they
+    /// were lost.
+    pub fn readmit(&self, groups: GroupSet) {
+        // It fails only after the store thread, and then nobody serves anything.
+        let _gone = self.readmit.send(groups);
     }
 
     /// Makes everything durable that is in the rings, closes the engine, and ends the thread. The
@@ -173,6 +198,22 @@ impl Drop for Committer {
     }
 }
 
+/// What a store thread is made of.
+struct Parts<S> {
+    engine: S,
+    rings: Vec<Drain>,
+    stats: Arc<Stats>,
+    time: Arc<TimeNote>,
+    /// Where groups are asked back.
+    asked: Receiver<GroupSet>,
+}
+
+/// Why commits fail, and when the engine was last asked.
+struct Failing {
+    reason: String,
+    looked: Instant,
+}
+
 struct Loop<S> {
     engine: S,
     rings: Vec<Drain>,
@@ -183,16 +224,48 @@ struct Loop<S> {
     /// Records of the time that were asked for and are in a batch.
     time_noted: u64,
     next: Lsn,
+    /// Number behind the last record completed.
+    completed: Lsn,
+    groups: Groups,
+    readmission: Readmission,
     stats: Arc<Stats>,
     spare: Vec<Batch>,
     /// When each batch in flight was submitted, and the records of the time up to it.
     submitted: VecDeque<(Instant, u64)>,
-    failing: bool,
+    failing: Option<Failing>,
     /// The ring that is asked first, so that none starves.
     turn: usize,
 }
 
 impl<S: Store> Loop<S> {
+    fn new(parts: Parts<S>, options: CommitOptions) -> Self {
+        let Parts {
+            engine,
+            rings,
+            stats,
+            time,
+            asked,
+        } = parts;
+        Self {
+            next: engine.next_lsn(),
+            completed: engine.next_lsn(),
+            groups: engine.groups(),
+            readmission: Readmission::new(asked),
+            engine,
+            rings,
+            clock: options.clock,
+            patience: options.patience,
+            time,
+            time_due: Instant::now(),
+            time_noted: 0,
+            stats,
+            spare: Vec::new(),
+            submitted: VecDeque::new(),
+            failing: None,
+            turn: 0,
+        }
+    }
+
     fn run(&mut self, stop: &AtomicBool) -> Stopped {
         prefer_this_thread();
         let mut give_up: Option<Instant> = None;
@@ -220,8 +293,35 @@ impl<S: Store> Loop<S> {
             self.publish(completion);
             busy = true;
         }
+        let lost = self.engine.lost();
+        self.fence(lost);
+        self.readmit();
         self.watch();
         busy
+    }
+
+    /// Tells all workers which groups are another appliance's now.
+    fn fence(&self, lost: GroupSet) {
+        if lost.is_empty() {
+            return;
+        }
+        for drain in &self.rings {
+            drain.fence(self.groups, lost);
+        }
+    }
+
+    fn readmit(&mut self) {
+        let progress = Progress {
+            rings: &self.rings,
+            submitted: self.next,
+            completed: self.completed,
+        };
+        while let Some(groups) = self.readmission.due(progress) {
+            self.engine.readmit(groups);
+            for drain in &self.rings {
+                drain.readmit(groups);
+            }
+        }
     }
 
     fn submit(&mut self) -> bool {
@@ -243,8 +343,15 @@ impl<S: Store> Loop<S> {
         }
         self.next = batch.next();
         self.submitted.push_back((Instant::now(), self.time_noted));
+        // Before, not after: an engine may stay in there.
+        self.stats.set_under_way(self.oldest());
         self.engine.submit(batch);
         true
+    }
+
+    /// When the oldest batch in flight was submitted.
+    fn oldest(&self) -> Option<Instant> {
+        self.submitted.front().map(|(at, _)| *at)
     }
 
     fn record_time(&mut self, batch: &mut Batch) {
@@ -262,48 +369,62 @@ impl<S: Store> Loop<S> {
     }
 
     fn publish(&mut self, completion: Completion) {
-        let Completion { batch, fenced } = completion;
+        let (batch, lost) = match completion {
+            Completion::Durable(batch) => (batch, GroupSet::EMPTY),
+            Completion::Fenced(batch, lost) => (batch, lost),
+        };
+        // The fence first: who sees the watermark sees it.
+        self.fence(lost);
+        for mark in batch.marks() {
+            if let Some(drain) = self.rings.get(mark.ring) {
+                drain.refuse(lost, mark.upto);
+                drain.publish(mark.upto);
+            }
+        }
+        self.completed = batch.next();
         let (took, noted) = self
             .submitted
             .pop_front()
             .map_or((Duration::ZERO, 0), |(at, noted)| (at.elapsed(), noted));
-        // No engine on one machine fences; a watermark that stays behind acknowledges nothing.
-        if fenced.is_empty() {
-            for mark in batch.marks() {
-                if let Some(drain) = self.rings.get(mark.ring) {
-                    drain.publish(mark.upto);
-                }
-            }
-            self.time.is_durable(noted);
-        }
+        self.time.is_durable(noted);
+        self.stats.set_under_way(self.oldest());
         self.stats
             .committed(batch.count(), batch.records().len(), took);
         self.spare.push(batch);
     }
 
-    /// Tells the workers and the operator when commits begin to fail, and when they work again.
+    /// Tells the workers and the operator when commits begin to fail, when they fail for another
+    /// reason, and when they work again.
     fn watch(&mut self) {
-        let trouble = self.engine.trouble();
-        if trouble.is_some() == self.failing {
+        let Some(error) = self.engine.trouble() else {
+            if self.failing.take().is_some() {
+                self.halt(false);
+                if let Some(trouble) = self.stats.recover() {
+                    alarm::log_end(&trouble);
+                }
+            }
+            return;
+        };
+        // A text is made of it, and a failing engine is asked all the time.
+        if let Some(failing) = &mut self.failing {
+            if failing.looked.elapsed() < LOOK {
+                return;
+            }
+            failing.looked = Instant::now();
+        }
+        let reason = error.to_string();
+        if self.failing.as_ref().is_some_and(|f| f.reason == reason) {
             return;
         }
-        if let Some(error) = trouble {
-            tracing::error!(
-                event = %Event::StoreFailed,
-                %error,
-                "the store cannot be written; requests are dropped until it can, and nothing \
-                 is acknowledged that is not durable"
-            );
-        } else {
-            tracing::info!(
-                event = %Event::StoreRecovered,
-                "the store works again, service resumes"
-            );
-        }
-        self.failing = !self.failing;
-        self.stats.trouble(self.failing);
+        self.halt(true);
+        self.stats.fail(&reason, self.engine.place()).log();
+        let looked = Instant::now();
+        self.failing = Some(Failing { reason, looked });
+    }
+
+    fn halt(&self, halted: bool) {
         for drain in &self.rings {
-            drain.halt(self.failing);
+            drain.halt(Halt::Failing, halted);
         }
     }
 

@@ -132,11 +132,11 @@ pub trait MediumFile: Send + Sync + 'static {
     /// There is no such room, or the file system cannot say so.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
-    /// Whether the file has a name in some directory.
+    /// How many names the file has in directories.
     ///
     /// # Errors
     /// The system refuses.
-    fn is_linked(&self) -> io::Result<bool>;
+    fn links(&self) -> io::Result<u64>;
 
     /// Its length.
     ///

@@ -9,7 +9,7 @@ use std::io;
 #[derive(Debug)]
 pub struct NullStore {
     next: Lsn,
-    done: VecDeque<Completion>,
+    done: VecDeque<Batch>,
 }
 
 impl NullStore {
@@ -45,14 +45,11 @@ impl Store for NullStore {
 
     fn submit(&mut self, batch: Batch) {
         self.next = batch.next();
-        self.done.push_back(Completion {
-            batch,
-            fenced: Vec::new(),
-        });
+        self.done.push_back(batch);
     }
 
     fn completed(&mut self) -> Option<Completion> {
-        self.done.pop_front()
+        self.done.pop_front().map(Completion::Durable)
     }
 
     fn trouble(&self) -> Option<&io::Error> {

@@ -6,10 +6,13 @@
 
 use super::batch::{Batch, Mark};
 use super::encode;
+use super::fence::Fence;
 use core::cell::Cell;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::net::Ipv4Addr;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
+use dhcp_proto::group::{Fenced, GroupSet, Groups};
 use dhcp_proto::record::{Journal, MAX_AGENT_INFO, Record, Sequence};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
@@ -31,12 +34,34 @@ type Slot = [u8; SLOT];
 struct Shared {
     /// committer: write, worker: read
     durable: AtomicU64,
-    /// committer: write, worker: read
-    halted: AtomicBool,
+    /// The reasons why nothing is taken on, each a bit. committer, control: write, worker: read
+    halted: AtomicU8,
     /// worker: write, control: read
     agent_info_dropped: AtomicU64,
     /// worker: write, control: read
     refused: AtomicU64,
+    fence: Fence,
+}
+
+/// Why a worker is to take on nothing that needs a record. Each has one writer, and one does not
+/// end the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Halt {
+    /// Commits fail; the committer says so.
+    Failing = 1,
+    /// A commit takes too long; its watcher says so.
+    Slow = 2,
+}
+
+impl Shared {
+    fn halt(&self, why: Halt, halted: bool) {
+        if halted {
+            self.halted.fetch_or(why as u8, Ordering::Relaxed);
+        } else {
+            self.halted.fetch_and(!(why as u8), Ordering::Relaxed);
+        }
+    }
 }
 
 /// The worker's end of a ring.
@@ -55,6 +80,8 @@ pub struct Drain {
     slots: Consumer<Slot>,
     shared: Arc<CachePadded<Shared>>,
     taken: Sequence,
+    /// Slots of what was taken.
+    passed: u64,
 }
 
 /// A view of a ring's counters.
@@ -87,6 +114,7 @@ pub fn ring(slots: usize) -> (JournalRing, Drain) {
         slots: consumer,
         shared,
         taken: 0,
+        passed: 0,
     };
     (worker, drain)
 }
@@ -126,7 +154,7 @@ impl Journal for JournalRing {
     /// Also false while the store is in trouble, so that what memory knows and the disk does not
     /// stays small.
     fn has_room(&self) -> bool {
-        if self.broken || self.shared.halted.load(Ordering::Relaxed) {
+        if self.broken || self.shared.halted.load(Ordering::Relaxed) != 0 {
             return false;
         }
         if self.room.get() < ROOM {
@@ -157,7 +185,16 @@ impl Journal for JournalRing {
     }
 
     fn durable(&self) -> Sequence {
+        // Pairs with `Drain::publish`: what was fenced before is seen by whoever asks after this.
         self.shared.durable.load(Ordering::Acquire)
+    }
+
+    fn fenced(&self) -> Option<Fenced> {
+        self.shared.fence.fenced()
+    }
+
+    fn refused(&self, space: u16, addr: Ipv4Addr, sequence: Sequence) -> bool {
+        self.shared.fence.refused(space, addr, sequence)
     }
 }
 
@@ -181,6 +218,7 @@ impl Drain {
             records += 1;
         }
         chunk.commit(at / SLOT);
+        self.passed += (at / SLOT) as u64;
         if records > 0 {
             self.taken += records as u64;
             let upto = self.taken;
@@ -195,14 +233,43 @@ impl Drain {
         self.slots.slots()
     }
 
-    /// Publishes that all records up to `upto` are durable.
+    /// How many slots the worker has filled since the ring was made.
+    #[must_use]
+    pub fn filled(&self) -> u64 {
+        self.passed + self.waiting() as u64
+    }
+
+    /// How many slots were taken since the ring was made.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    /// Publishes that all records up to `upto` are durable, but for those that were refused: see
+    /// [`Drain::refuse`].
     pub fn publish(&self, upto: Sequence) {
         self.shared.durable.store(upto, Ordering::Release);
     }
 
+    /// Tells the worker that the groups of `lost` are another appliance's now.
+    pub fn fence(&self, groups: Groups, lost: GroupSet) {
+        self.shared.fence.raise(groups, lost);
+    }
+
+    /// Notes that the records of the groups of `lost` up to `upto` were refused. Called before
+    /// they are published, so that no worker takes one for durable.
+    pub fn refuse(&self, lost: GroupSet, upto: Sequence) {
+        self.shared.fence.refuse(lost, upto);
+    }
+
+    /// Tells the worker that the groups of `ours` are this appliance's again.
+    pub fn readmit(&self, ours: GroupSet) {
+        self.shared.fence.lower(ours);
+    }
+
     /// Stops the worker from taking on what needs a record, or lets it go on.
-    pub fn halt(&self, halted: bool) {
-        self.shared.halted.store(halted, Ordering::Relaxed);
+    pub fn halt(&self, why: Halt, halted: bool) {
+        self.shared.halt(why, halted);
     }
 
     /// Who reads the ring's counters while the committer has the drain.
@@ -213,6 +280,11 @@ impl Drain {
 }
 
 impl RingMeter {
+    /// Stops the worker from taking on what needs a record, or lets it go on.
+    pub(crate) fn halt(&self, why: Halt, halted: bool) {
+        self.0.halt(why, halted);
+    }
+
     /// What the ring counted.
     #[must_use]
     pub fn counters(&self) -> RingCounters {

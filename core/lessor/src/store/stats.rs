@@ -1,8 +1,11 @@
 //! What the committer counts; it writes, everybody else reads.
 
+use super::alarm::{Trouble, TroubleKind};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Buckets of the histogram: four to a power of two, up to 2^31 µs.
 const BUCKETS: usize = 4 * 32;
@@ -17,6 +20,19 @@ pub struct Stats {
     trouble_since: AtomicU64,
     troubles: AtomicU64,
     latency: [AtomicU64; BUCKETS],
+    began: Instant,
+    /// Since when the oldest commit is under way, microseconds after `began` and one; 0 is none.
+    under_way: AtomicU64,
+    wrong: Mutex<Wrong>,
+}
+
+/// What is wrong.
+#[derive(Debug, Default)]
+struct Wrong {
+    /// store thread: write
+    failed: Option<Trouble>,
+    /// watcher: write
+    slow: Option<Trouble>,
 }
 
 /// The counters at one moment.
@@ -50,6 +66,9 @@ impl Default for Stats {
             trouble_since: AtomicU64::new(0),
             troubles: AtomicU64::new(0),
             latency: [const { AtomicU64::new(0) }; BUCKETS],
+            began: Instant::now(),
+            under_way: AtomicU64::new(0),
+            wrong: Mutex::default(),
         }
     }
 }
@@ -68,12 +87,70 @@ impl Stats {
         }
     }
 
-    /// Notes that commits began to fail, or work again.
-    pub(crate) fn trouble(&self, failing: bool) {
-        let since = if failing { unix_millis() } else { 0 };
-        self.trouble_since.store(since, Ordering::Relaxed);
+    /// Notes that commits fail, and why; since when is known if they did before.
+    pub(crate) fn fail(&self, reason: &str, file: Option<PathBuf>) -> Trouble {
+        let mut wrong = self.wrong();
+        let since = wrong.failed.as_ref().map(|trouble| trouble.since);
         self.troubles
-            .fetch_add(u64::from(failing), Ordering::Relaxed);
+            .fetch_add(u64::from(since.is_none()), Ordering::Relaxed);
+        let since = since.unwrap_or_else(unix_millis);
+        self.trouble_since.store(since, Ordering::Relaxed);
+        let trouble = Trouble {
+            kind: TroubleKind::Failed,
+            since,
+            reason: reason.to_owned(),
+            file,
+        };
+        wrong.failed = Some(trouble.clone());
+        trouble
+    }
+
+    /// Notes that commits work again; what was wrong.
+    pub(crate) fn recover(&self) -> Option<Trouble> {
+        self.trouble_since.store(0, Ordering::Relaxed);
+        self.wrong().failed.take()
+    }
+
+    /// Notes that a commit takes too long, or that none does any more.
+    pub(crate) fn set_slow(&self, slow: Option<Trouble>) {
+        self.wrong().slow = slow;
+    }
+
+    /// Notes when the oldest commit under way was begun.
+    pub(crate) fn set_under_way(&self, since: Option<Instant>) {
+        let micros = since.map_or(0, |at| {
+            let after = at.saturating_duration_since(self.began).as_micros();
+            u64::try_from(after).unwrap_or(u64::MAX - 1) + 1
+        });
+        self.under_way.store(micros, Ordering::Relaxed);
+    }
+
+    /// How long the oldest commit has been under way.
+    pub(crate) fn under_way(&self, now: Instant) -> Option<Duration> {
+        let since = self.under_way.load(Ordering::Relaxed).checked_sub(1)?;
+        let after = now.saturating_duration_since(self.began);
+        Some(after.saturating_sub(Duration::from_micros(since)))
+    }
+
+    /// Whether commits fail.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.trouble_since.load(Ordering::Relaxed) != 0
+    }
+
+    /// The commit that takes too long.
+    pub(crate) fn slow(&self) -> Option<Trouble> {
+        self.wrong().slow.clone()
+    }
+
+    /// What is wrong: a failure before slowness.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        let wrong = self.wrong();
+        wrong.failed.as_ref().or(wrong.slow.as_ref()).cloned()
+    }
+
+    fn wrong(&self) -> MutexGuard<'_, Wrong> {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counters now. Each is exact; together they may be a commit apart.
@@ -96,7 +173,7 @@ impl Stats {
 }
 
 /// The time of day for a reader of the counters.
-fn unix_millis() -> u64 {
+pub(super) fn unix_millis() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
@@ -166,10 +243,14 @@ mod tests {
     #[test]
     fn trouble_has_a_beginning_and_an_end() {
         let stats = Stats::default();
-        stats.trouble(true);
-        assert!(stats.view().trouble_since.is_some());
-        stats.trouble(false);
+        let began = stats.fail("no space", None).since;
+        assert_eq!(stats.view().trouble_since, Some(began));
+        let trouble = stats.fail("no disk", Some("/store".into()));
+        assert_eq!((trouble.since, trouble.reason.as_str()), (began, "no disk"));
+        assert_eq!(stats.trouble(), Some(trouble.clone()));
+        assert_eq!(stats.recover(), Some(trouble));
         assert_eq!(stats.view().trouble_since, None);
+        assert_eq!(stats.trouble(), None);
         assert_eq!(stats.view().troubles, 1);
     }
 }

@@ -123,11 +123,16 @@ impl<J: Journal> Turn<'_, J> {
         self.acknowledge(slot, lease)
     }
 
-    /// The ACK of what the binding says; it waits for the binding's newest record.
+    /// The ACK of what the binding says; it waits for the binding's newest record, which is
+    /// written again if the store refused it.
     pub(super) fn acknowledge(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
         let Some(addr) = self.shard.addr(slot) else {
             return Silence::UnknownClient.into();
         };
+        let newest = self.shard.sequence(slot);
+        if self.journal.refused(self.network.space.0, addr, newest) {
+            self.append(RecordKind::Active, slot);
+        }
         let plan = self.plan(ReplyKind::Ack, addr, Some(lease));
         let wait = self.shard.park(slot);
         plan.map(|plan| Plan { wait, ..plan }).into()

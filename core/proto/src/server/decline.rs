@@ -20,6 +20,9 @@ impl<J: Journal> Turn<'_, J> {
         if !self.journal.has_room() {
             return Silence::JournalFull.into();
         }
+        if !self.serves(addr) {
+            return Silence::Fenced.into();
+        }
         // C61, C153
         let Some(slot) = self.binding().filter(|slot| self.holds(*slot, addr)) else {
             return Silence::NotHolder.into();

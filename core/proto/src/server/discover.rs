@@ -4,7 +4,7 @@ use super::plan::{Notice, NoticeKind, Outcome, ReplyKind};
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::address::AddressState;
-use crate::binding::SlotIndex;
+use crate::binding::{BindingState, SlotIndex};
 use crate::record::Journal;
 use crate::shard::{Ask, Assigned, Unavailable};
 use crate::time::remaining;
@@ -19,6 +19,9 @@ impl<J: Journal> Turn<'_, J> {
         let Some(client) = self.client() else {
             return Silence::NoIdentity.into();
         };
+        if self.fenced.is_some() && self.is_known_elsewhere() {
+            return Silence::Fenced.into();
+        }
         if let Some(ask) = self.make_way() {
             return Outcome {
                 ask: Some(ask),
@@ -80,10 +83,28 @@ impl<J: Journal> Turn<'_, J> {
         Notice { kind, addr, chaddr }
     }
 
+    /// Whether the client has a lease of an address that another appliance has taken over: that
+    /// one offers it to the client, and a second offer would only take it away.
+    #[cold]
+    fn is_known_elsewhere(&self) -> bool {
+        let lease = self.binding().filter(|slot| match self.shard.state(*slot) {
+            Some(BindingState::Active | BindingState::Expired) => true,
+            Some(
+                BindingState::Available
+                | BindingState::Offered
+                | BindingState::Released
+                | BindingState::Abandoned,
+            )
+            | None => false,
+        });
+        let addr = lease.and_then(|slot| self.shard.addr(slot));
+        addr.is_some_and(|addr| !self.serves(addr))
+    }
+
     /// Two identities may have one reservation (PXE, then the system): the newer one's turn ends
     /// the older one's binding, here or with the worker that has it.
     fn make_way(&mut self) -> Option<Ask> {
-        let addr = self.reservation()?;
+        let addr = self.reservation().filter(|kept| self.serves(*kept))?;
         let space = self.network.space;
         let word = self.config.cell(space, addr)?.load();
         match word.state() {

@@ -24,6 +24,9 @@ impl<J: Journal> Turn<'_, J> {
         if !self.journal.has_room() {
             return Silence::JournalFull.into();
         }
+        if !self.serves(addr) {
+            return Silence::Fenced.into();
+        }
         // C64, C153: who it is and what it holds, before anything changes.
         let Some(slot) = self.binding().filter(|slot| self.holds(*slot, addr)) else {
             return Silence::NotHolder.into();

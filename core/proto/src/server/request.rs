@@ -32,6 +32,12 @@ impl<J: Journal> Turn<'_, J> {
             return Silence::JournalFull.into();
         }
         match request {
+            // A NAK would be as wrong as an ACK: another appliance knows the client.
+            Request::Selecting(addr) | Request::Rebooting(addr) | Request::Extending(addr)
+                if !self.serves(addr) =>
+            {
+                Silence::Fenced.into()
+            }
             Request::Selecting(addr) => self.on_selecting(addr),
             Request::Refused => self.on_refused(),
             Request::Rebooting(addr) => self.on_rebooting(addr),

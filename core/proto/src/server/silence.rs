@@ -52,6 +52,8 @@ reasons! {
     TableFull => "table_full",
     /// The journal has no room: nothing was changed.
     JournalFull => "journal_full",
+    /// The address is another appliance's: nothing was changed.
+    Fenced => "fenced",
     /// A REQUEST with neither option 50 nor ciaddr (C57).
     NoRequestedAddress => "no_requested_address",
     /// An address of another network, and `nak_wrong_network = false` (C47).

@@ -5,6 +5,7 @@ use super::query::{Client, Query, hardware_identity};
 use super::silence::Silence;
 use crate::binding::SlotIndex;
 use crate::config::{Config, Link, Network, Subnet};
+use crate::group::Fenced;
 use crate::identity::{Identity, Kind};
 use crate::record::Journal;
 use crate::shard::{ClientInfo, Keys, Shard, Wanted};
@@ -33,6 +34,7 @@ pub fn decide(
     };
     let keys = keys_of(query, network);
     let now = now.secs();
+    let fenced = journal.fenced();
     let mut turn = Turn {
         query,
         now,
@@ -41,6 +43,7 @@ pub fn decide(
         link,
         subnet,
         keys: &keys,
+        fenced: fenced.as_ref(),
         shard,
         journal,
     };
@@ -86,6 +89,7 @@ pub(super) struct Turn<'t, J> {
     pub(super) link: &'t Link,
     pub(super) subnet: &'t Subnet,
     pub(super) keys: &'t Keys,
+    pub(super) fenced: Option<&'t Fenced>,
     pub(super) shard: &'t mut Shard,
     pub(super) journal: &'t mut J,
 }
@@ -140,10 +144,18 @@ impl<'t, J: Journal> Turn<'t, J> {
             client,
             subnet: self.query.subnet,
             keys: self.keys,
-            reservation: self.reservation(),
+            reservation: self.reservation().filter(|kept| self.serves(*kept)),
+            fenced: self.fenced,
             requested: self.query.requested_addr(),
             now: self.now,
         }
+    }
+
+    /// Whether `addr` is this appliance's to decide about; so is what is in no network.
+    pub(super) fn serves(&self, addr: Ipv4Addr) -> bool {
+        let space = self.network.space;
+        let lost = self.fenced.filter(|fenced| fenced.contains(space.0, addr));
+        lost.is_none_or(|_| self.config.place_of(space, addr).is_none())
     }
 
     /// Whether option 54 names this server: one of our addresses, or what is configured (C10).

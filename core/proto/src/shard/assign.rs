@@ -5,10 +5,13 @@ use super::{BESIDE, ClientInfo, Keys, Shard, Unavailable};
 use crate::address::{AddressState, Claim, start_for};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, Pool, SubnetIndex};
+use crate::group::Fenced;
 use core::net::Ipv4Addr;
 
 /// Stale hints that one search goes through in a pool before it looks elsewhere.
 const TRIES: usize = 64;
+/// Addresses of a block, which is in one group.
+const BLOCK: u32 = 256;
 /// Seconds after which a hold may be cut when addresses run low: never under 2 s, and the clock
 /// of the holds counts whole seconds.
 const YOUNGEST_CUT: u32 = 3;
@@ -24,6 +27,8 @@ pub(crate) struct Wanted<'q> {
     pub(crate) subnet: SubnetIndex,
     /// The address kept for the client.
     pub(crate) reservation: Option<Ipv4Addr>,
+    /// Which addresses are another appliance's.
+    pub(crate) fenced: Option<&'q Fenced>,
     /// Option 50.
     pub(crate) requested: Option<Ipv4Addr>,
     /// The second it is.
@@ -35,9 +40,18 @@ impl Wanted<'_> {
         self.client.network
     }
 
+    /// Whether `addr` is another appliance's.
+    fn is_fenced(&self, addr: Ipv4Addr) -> bool {
+        let space = self.network().space.0;
+        self.fenced.is_some_and(|f| f.contains(space, addr))
+    }
+
     /// Whether the client may have `addr` here: its reservation, or an address of a pool that is
-    /// not excluded and not kept for another (C30).
+    /// not excluded, not kept for another (C30), and this appliance's.
     pub(crate) fn may_have(&self, addr: Ipv4Addr) -> bool {
+        if self.is_fenced(addr) {
+            return false;
+        }
         if self.reservation == Some(addr) {
             return true;
         }
@@ -206,13 +220,20 @@ impl Shard {
             };
             let Some(index) = index else { return false };
             let addr = pool.addr(index);
-            if self.try_hold(wanted, slot, addr, mercy) {
+            let fenced = wanted.is_fenced(addr);
+            if !fenced && self.try_hold(wanted, slot, addr, mercy) {
                 return true;
             }
             if let Some(cell) = wanted.config.cell(wanted.network().space, addr) {
                 pool.hints.settle(index, cell);
             }
-            start = index.saturating_add(1) % pool.len();
+            // A block is another appliance's as a whole.
+            let past = if fenced {
+                BLOCK - addr.to_bits() % BLOCK
+            } else {
+                1
+            };
+            start = index.saturating_add(past) % pool.len();
         }
         false
     }

@@ -76,11 +76,11 @@ impl Shard {
                 self.retire(config, network, slot, BindingState::Expired);
                 turned.graces += 1;
             }
-            BindingState::Abandoned if journal.has_room() => {
+            BindingState::Abandoned if may_record(journal, network, &binding) => {
                 self.end_probation(config, network, slot, (now, journal));
                 turned.probations += 1;
             }
-            // It will be tried again when the journal has room.
+            // It will be tried again when the journal has room, and the address is ours.
             BindingState::Abandoned => self.bindings.schedule(slot, now.saturating_add(1)),
             BindingState::Available | BindingState::Released => {}
         }
@@ -171,6 +171,14 @@ impl Shard {
             BindingState::Offered | BindingState::Active | BindingState::Abandoned => false,
         }
     }
+}
+
+/// Whether the journal has room for a record about the address of `binding`, and the address is
+/// this appliance's.
+fn may_record(journal: &impl Journal, network: &Network, binding: &Slot) -> bool {
+    let addr = Ipv4Addr::from_bits(binding.addr);
+    let fenced = journal.fenced();
+    journal.has_room() && !fenced.is_some_and(|f| f.contains(network.space.0, addr))
 }
 
 /// The network of a binding, unless a reload has dropped it.

@@ -215,7 +215,9 @@ impl Shard {
             return false;
         };
         let meant = cell.load().generation().number() == ask.generation;
-        if !meant || !self.has_right(network, slot, ask.addr) || !journal.has_room() {
+        let fenced = journal.fenced();
+        let lost = fenced.is_some_and(|f| f.contains(ask.space, ask.addr));
+        if !meant || lost || !self.has_right(network, slot, ask.addr) || !journal.has_room() {
             return false;
         }
         self.end_recorded(config, network, slot, (now, journal));

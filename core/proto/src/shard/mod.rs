@@ -204,6 +204,15 @@ impl Shard {
             })
     }
 
+    /// The address that a reply states, and its space; `None` if its network is gone.
+    #[must_use]
+    pub fn stated(&self, config: &Config, parked: &Parked) -> Option<(Space, Ipv4Addr)> {
+        let slot = SlotIndex(parked.slot);
+        let network = self.bindings.slot(slot)?.network() & !BESIDE;
+        let network = config.network_by_key(NetworkKey(network))?;
+        Some((network.space, self.addr(slot)?))
+    }
+
     /// The parked entry of a reply that states the binding in `slot` now; older ones are
     /// cancelled.
     pub(crate) fn park(&mut self, slot: SlotIndex) -> Option<Parked> {

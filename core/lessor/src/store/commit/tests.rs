@@ -1,8 +1,8 @@
 use super::*;
-use crate::store::NullStore;
 use crate::store::log::{Log, LogOptions};
 use crate::store::medium::memory::{Faults, MemoryMedium};
 use crate::store::ring::{JournalRing, ring};
+use crate::store::{NullStore, TroubleKind};
 use core::net::Ipv4Addr;
 use dhcp_proto::record::{Journal as _, Origin, Record, RecordKind};
 use dhcp_proto::restart::Noted;
@@ -133,7 +133,14 @@ fn in_trouble_nothing_is_taken_on_and_nothing_is_lost_and_service_resumes() {
     });
     append(&mut one, &record(2, 1, &[1]));
     wait_for(|| !one.has_room());
-    assert!(committer.stats().trouble_since.is_some());
+    wait_for(|| committer.trouble().is_some());
+    let since = committer.stats().trouble_since;
+    let trouble = committer.trouble().unwrap();
+    assert_eq!(
+        (trouble.kind, Some(trouble.since)),
+        (TroubleKind::Failed, since)
+    );
+    assert!(trouble.began().ends_with('Z') && !trouble.reason.is_empty());
     assert_eq!(one.durable(), 1);
     assert_eq!(found(&medium).len(), 1);
     medium.fail(Faults::default());
@@ -263,3 +270,4 @@ fn c195_of_two_times_the_later_record_counts_and_not_the_later_time() {
     committer.accept_clock(Duration::from_secs(10)).unwrap();
     assert_eq!(noted(&medium).0, NOW);
 }
+mod several;

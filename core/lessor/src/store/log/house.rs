@@ -67,7 +67,7 @@ pub struct HouseView {
 }
 
 /// What the housekeeper is told.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Order {
     /// A segment takes no more batches.
     Closed(Closed),

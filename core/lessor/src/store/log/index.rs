@@ -217,7 +217,7 @@ impl Index {
             .or_insert_with(|| Box::new([Entry::default(); 256]));
         let entry = &mut block[usize::from(low)];
         self.addresses += u64::from(!entry.is_some() && this.is_some());
-        let (newer, older) = order(this, *entry, |entry| entry.rank());
+        let (newer, older) = order(this, *entry, Entry::rank);
         *entry = newer;
         dead(older.lsn, older.length()).filter(|_| older.lsn != newer.lsn)
     }
@@ -331,6 +331,12 @@ impl Index {
         entries
             .flat_map(|block| (0..=u8::MAX).zip(block.iter().copied()))
             .filter(|(_, entry)| entry.is_some())
+    }
+
+    /// What is known of one address.
+    pub(super) fn entry(&self, key: BlockKey, low: u8) -> Option<Entry> {
+        let entry = self.blocks.get(&key)?[usize::from(low)];
+        Some(entry).filter(|entry| entry.is_some())
     }
 
     pub(super) fn each_reservation(&self) -> impl Iterator<Item = (&ReservationKey, &Reserved)> {

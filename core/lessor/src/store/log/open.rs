@@ -128,7 +128,7 @@ fn open_own<M: Medium>(medium: &M, log: &Log<M>) -> Result<Link<M::File>, StoreE
     Ok(Link { header, file, end })
 }
 
-fn lock<M: Medium>(medium: &M) -> Result<M::Lock, StoreError> {
+pub(super) fn lock<M: Medium>(medium: &M) -> Result<M::Lock, StoreError> {
     let dir = medium.dir().to_owned();
     match medium.lock(LOCK, std::process::id()) {
         Ok(Locking::Taken(lock)) => Ok(lock),
@@ -202,7 +202,7 @@ fn read_short<M: Medium>(medium: &M, name: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(text).into_owned())
 }
 
-fn write_version<M: Medium>(medium: &M) -> Result<(), StoreError> {
+pub(super) fn write_version<M: Medium>(medium: &M) -> Result<(), StoreError> {
     let write = || {
         match medium.unlink(FORMAT_UNFINISHED) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -422,6 +422,15 @@ impl<M: Medium> Recovered<M> {
         &self.summary
     }
 
+    /// Octets of the records that are the newest of their address or reservation.
+    #[must_use]
+    pub fn live_octets(&self) -> u64 {
+        let mut octets = 0;
+        self.index
+            .each_live(|_, length| octets += u64::from(length));
+        octets
+    }
+
     /// Blocks of 256 addresses that have records: the space and the first address of each.
     pub fn blocks(&self) -> impl Iterator<Item = (u16, Ipv4Addr)> {
         self.index.blocks()
@@ -526,15 +535,16 @@ impl<M: Medium> Recovered<M> {
 
 #[cfg(test)]
 impl<M: Medium> Recovered<M> {
-    /// File and offset of every record that counts.
-    pub(super) fn places(&self) -> Vec<(String, usize)> {
+    /// File, offset, number and address of every record that counts.
+    pub(super) fn places(&self) -> Vec<(String, usize, Lsn, u32)> {
         let mut places = Vec::new();
         let mut buffer = Vec::new();
         for link in &self.links {
             link.read(self.medium.as_ref(), &mut buffer).unwrap();
             let name = link.header.file().to_string();
             let _scan = Scan::of(link, &buffer, false, &mut |placed| {
-                places.push((name.clone(), usize::try_from(placed.offset).unwrap()));
+                let at = usize::try_from(placed.offset).unwrap();
+                places.push((name.clone(), at, placed.lsn, placed.record.addr.to_bits()));
             });
         }
         places

@@ -23,7 +23,10 @@ pub(super) struct Reserve {
 impl Reserve {
     /// Looks for the reserve of `length` octets that an earlier process may have left.
     pub(super) fn find<M: Medium>(medium: &M, length: u64) -> Self {
-        let found = medium.open(RESERVE).and_then(|file| file.len());
+        // A power cut may have kept the new name of a reserve that became a segment, and the old
+        // one too.
+        let ours = |file: M::File| Ok(if file.links()? == 1 { file.len()? } else { 0 });
+        let found: io::Result<u64> = medium.open(RESERVE).and_then(ours);
         let held = found.ok().filter(|found| *found <= length).unwrap_or(0);
         Self {
             length: length / 4 * 4,

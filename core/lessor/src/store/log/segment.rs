@@ -224,7 +224,7 @@ impl SegmentHeader {
 /// Whether a file is a segment that was never finished.
 pub(crate) fn is_unfinished(name: &str) -> bool {
     let segment = name.starts_with("segment-") || name.starts_with("merged-");
-    segment && name.ends_with(".new")
+    segment && name.strip_suffix(".new").is_some()
 }
 
 #[cfg(test)]

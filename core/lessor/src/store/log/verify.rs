@@ -1,8 +1,10 @@
 //! `lessor store verify`: reads everything, reports everything, changes nothing.
 
 use super::chain::{chain, segment_files};
+use super::index::{Entry, Index};
 use super::recovery::{TornTail, unchanging, unmoved};
 use super::scan::Scan;
+use super::snapshot::{self, SnapshotHeader};
 use super::{Fault, open};
 use crate::store::StoreError;
 use crate::store::encode::Lsn;
@@ -28,6 +30,32 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// A batch that was being written. Normal after a crash and beside a running server.
     pub torn_tail: Option<TornTail>,
+    /// What the snapshot is good for.
+    pub snapshot: SnapshotState,
+}
+
+impl Report {
+    /// Whether a start takes the store as it is, with all that was acknowledged.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty() && !matches!(self.snapshot, SnapshotState::Wrong { .. })
+    }
+}
+
+/// What a snapshot is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SnapshotState {
+    /// There is none; a start reads all segments twice.
+    None,
+    /// It knows all records up to this one.
+    Good(Lsn),
+    /// A start ignores it for this reason, and reads all segments twice. Nothing is lost.
+    Ignored(String),
+    /// It says something else than the segments about so many addresses: remove it.
+    Wrong {
+        /// How many.
+        addresses: u64,
+    },
 }
 
 /// Reads the store in `dir` without the lock, beside a running server too.
@@ -45,12 +73,16 @@ pub(super) fn report<M: Medium>(medium: &M) -> Result<Report, StoreError> {
     let chain = chain(medium, &files)?;
     let mut faults = chain.faults;
     let (mut batches, mut records) = (0, 0);
+    let snapshot = snapshot::load(medium, &chain.links);
+    let mut index = Index::default();
     let mut buffer = Vec::new();
     let (mut end, mut torn, mut due) = (0, None, None);
     for (i, link) in chain.links.iter().enumerate() {
         link.read(medium, &mut buffer)?;
         let newest = chain.open_end && i + 1 == chain.links.len();
-        let scan = Scan::of(link, &buffer, newest, &mut |_| {});
+        let scan = Scan::of(link, &buffer, newest, &mut |placed| {
+            index.note(placed);
+        });
         faults.extend(Scan::follow(due, link));
         due = Some(scan.next);
         batches += scan.batches;
@@ -75,6 +107,7 @@ pub(super) fn report<M: Medium>(medium: &M) -> Result<Report, StoreError> {
             .first()
             .map_or(Lsn::default(), |link| link.header.first),
         last_lsn: due.unwrap_or(Lsn(1)).before(),
+        snapshot: judge(snapshot, &index, due.unwrap_or(Lsn(1)).before()),
         torn_tail: torn.map(|(offset, link)| TornTail {
             file: medium.dir().join(link.header.file().to_string()),
             offset,
@@ -82,4 +115,48 @@ pub(super) fn report<M: Medium>(medium: &M) -> Result<Report, StoreError> {
         }),
         faults,
     })
+}
+
+fn judge(
+    snapshot: Result<Option<(SnapshotHeader, Index)>, snapshot::Unfit>,
+    index: &Index,
+    last: Lsn,
+) -> SnapshotState {
+    let (header, known) = match snapshot {
+        Ok(Some(found)) => found,
+        Ok(None) => return SnapshotState::None,
+        Err(unfit) => return SnapshotState::Ignored(unfit.to_string()),
+    };
+    if header.lsn > last {
+        return SnapshotState::Ignored(snapshot::Unfit::Other.to_string());
+    }
+    match differing(&known, index, header.lsn) {
+        0 => SnapshotState::Good(header.lsn),
+        addresses => SnapshotState::Wrong { addresses },
+    }
+}
+
+/// Addresses of which the snapshot, good up to `upto`, does not say what the segments do.
+fn differing(snapshot: &Index, segments: &Index, upto: Lsn) -> u64 {
+    // What is newer than the snapshot it cannot know, and what it knew may be gone since.
+    let agree = |known: Option<Entry>, found: Option<Entry>| match (known, found) {
+        (known, Some(found)) if found.lsn <= upto => {
+            known.is_some_and(|known| known.lsn == found.lsn)
+        }
+        (Some(known), Some(found)) => known.generation() <= found.generation(),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    let mut keys = snapshot.keys();
+    keys.extend(segments.keys());
+    keys.sort_unstable();
+    keys.dedup();
+    let mut differing = 0;
+    for key in keys {
+        for low in 0..=u8::MAX {
+            let (known, found) = (snapshot.entry(key, low), segments.entry(key, low));
+            differing += u64::from(!agree(known, found));
+        }
+    }
+    differing
 }

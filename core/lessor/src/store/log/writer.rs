@@ -29,6 +29,7 @@ use core::fmt;
 use core::time::Duration;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -356,7 +357,7 @@ impl<F: MediumFile> Active<F> {
         }
         self.file.sync().map_err(Failure::Sync)?;
         // Written to a file without a name: nothing of it would be there after a restart.
-        if !self.file.is_linked().map_err(Failure::Sync)? {
+        if self.file.links().map_err(Failure::Sync)? == 0 {
             let what = "the file was removed from its directory";
             return Err(Failure::Sync(io::Error::new(io::ErrorKind::NotFound, what)));
         }
@@ -386,15 +387,20 @@ impl<M: Medium> Store for Log<M> {
         {
             self.attempt(pending.batch, pending.pause);
         }
-        let batch = self.done.take()?;
-        Some(Completion {
-            batch,
-            fenced: Vec::new(),
-        })
+        self.done.take().map(Completion::Durable)
     }
 
     fn trouble(&self) -> Option<&io::Error> {
         self.pending.as_ref().map(|pending| &pending.error)
+    }
+
+    fn place(&self) -> Option<PathBuf> {
+        let dir = self.medium.dir();
+        let name = self
+            .active
+            .as_ref()
+            .map(|active| active.header.file().to_string());
+        Some(name.map_or_else(|| dir.to_owned(), |name| dir.join(name)))
     }
 
     /// A batch without records, so that damage to the last one is not taken for a torn tail.

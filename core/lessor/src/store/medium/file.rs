@@ -4,7 +4,7 @@ use super::{Locking, Medium, MediumFile};
 use crate::store::StoreError;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Bindings say who uses which address when: nobody else's business.
@@ -203,8 +203,8 @@ impl MediumFile for LogFile {
         Ok(rustix::fs::fallocate(&self.0, flags, 0, len)?)
     }
 
-    fn is_linked(&self) -> io::Result<bool> {
-        Ok(rustix::fs::fstat(&self.0)?.st_nlink > 0)
+    fn links(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.nlink())
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -169,7 +169,7 @@ impl MemoryMedium {
             self.sync_dir().unwrap();
         }
         self.alter(name, |octets| {
-            octets.splice(.., content.iter().copied()).for_each(drop)
+            octets.splice(.., content.iter().copied()).for_each(drop);
         });
     }
 
@@ -437,9 +437,10 @@ impl MediumFile for MemoryFile {
         Ok(())
     }
 
-    fn is_linked(&self) -> io::Result<bool> {
+    fn links(&self) -> io::Result<u64> {
         let disk = self.disk.disk();
-        Ok(disk.names.values().any(|inode| *inode == self.inode))
+        let ours = disk.names.values().filter(|inode| **inode == self.inode);
+        Ok(ours.count() as u64)
     }
 
     fn len(&self) -> io::Result<u64> {

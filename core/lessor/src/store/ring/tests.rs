@@ -100,9 +100,9 @@ fn the_watermark_is_what_the_committer_published() {
 #[test]
 fn nothing_is_taken_on_while_the_store_is_in_trouble() {
     let (worker, drain) = ring(64);
-    drain.halt(true);
+    drain.halt(Halt::Failing, true);
     assert!(!worker.has_room());
-    drain.halt(false);
+    drain.halt(Halt::Failing, false);
     assert!(worker.has_room());
 }
 

@@ -76,7 +76,7 @@ fn what_is_written_behind_a_cut_is_found_again() {
         drop(log);
         let (recovered, _) = open(&disk).unwrap();
         assert_eq!(recovered.summary().torn, None);
-        let known = known(recovered);
+        let known = known(&recovered);
         assert_eq!(known.len(), 16);
         assert_eq!(known[&999], (active(999, 9, 9), Lsn(21)));
         assert_eq!(report(&disk).unwrap().faults, []);

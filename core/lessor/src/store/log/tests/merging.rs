@@ -10,6 +10,9 @@ use crate::store::medium::memory::Faults;
 
 const BLOCK: usize = 4096;
 
+/// The record that comes n-th.
+type Load<'l> = &'l dyn Fn(u32) -> Told;
+
 pub(super) fn options(blocks: u64) -> LogOptions {
     LogOptions {
         segment_octets: blocks * BLOCK as u64,
@@ -112,7 +115,7 @@ fn what_is_merged_is_read_as_what_was_written() {
 #[test]
 fn octets_on_disk_are_bound_by_twice_what_lives_and_four_segments() {
     let blocks = 32;
-    let segment = blocks as usize * BLOCK;
+    let segment = usize::try_from(blocks).unwrap() * BLOCK;
     let renewals = |n: u32| active(n * 7919 % 2000, u64::from(n), 1);
     let newcomers = |n: u32| active(n, 1, 2);
     let both = |n: u32| match n % 3 {
@@ -120,7 +123,6 @@ fn octets_on_disk_are_bound_by_twice_what_lives_and_four_segments() {
         _ => active(n * 31 % 700, u64::from(n), 4),
     };
     let few = |n: u32| active(n % 3, u64::from(n), 5);
-    type Load<'l> = &'l dyn Fn(u32) -> Told;
     for (load, size) in [
         (&renewals as Load<'_>, 100),
         (&renewals, 1),
@@ -173,7 +175,7 @@ fn a_stop_in_order_leaves_a_snapshot_and_the_next_start_reads_the_rest_once() {
     assert_eq!(summary.newest_time, 1_800_000_002);
     // Of the segments in front of the last one nothing was read yet.
     assert!(summary.records <= 100, "{summary:?}");
-    assert_eq!(known(recovered).len(), 500);
+    assert_eq!(known(&recovered).len(), 500);
     // What comes behind the snapshot counts.
     let mut store = Kept::open(&medium, options(8));
     fill(&mut store, [active(3, 3, 9), active(777, 1, 9)], 1);
@@ -203,7 +205,7 @@ fn a_long_log_gets_a_snapshot_while_it_runs_and_merges_do_not_spoil_it() {
     while store.house.step() == Step::Worked && store.view().snapshot_lsn == lsn {}
     let (recovered, _log) = Log::open_on(medium.after_kill(), options(4)).unwrap();
     assert!(recovered.summary().snapshot >= Lsn(lsn));
-    let known = known(recovered);
+    let known = known(&recovered);
     assert!(known.values().all(|(told, _)| told.generation == 43));
 }
 
@@ -219,7 +221,7 @@ fn a_damaged_snapshot_is_ignored_and_the_segments_are_read() {
         disk.alter("snapshot", |octets| octets[at] ^= 0x10);
         let (recovered, _log) = open(&disk).unwrap();
         assert_eq!(recovered.summary().snapshot, Lsn(0), "octet {at}");
-        assert_eq!(known(recovered).len(), 300);
+        assert_eq!(known(&recovered).len(), 300);
     }
 }
 
@@ -242,7 +244,7 @@ fn a_snapshot_of_other_segments_is_ignored() {
         disk.put("snapshot", &newer);
         let (recovered, _log) = open(&disk).unwrap();
         assert_eq!(recovered.summary().snapshot, Lsn(0));
-        assert_eq!(known(recovered).len(), 50);
+        assert_eq!(known(&recovered).len(), 50);
     }
 }
 
@@ -275,7 +277,7 @@ fn a_full_disk_is_compacted_and_service_resumes_by_itself() {
     assert!(store.view().merges > 0);
     // A start on the full disk finds the reserve as well.
     let (recovered, _log) = Log::open_on(medium.after_kill(), options(16)).unwrap();
-    let known = known(recovered);
+    let known = known(&recovered);
     assert_eq!(known.len(), 200);
     assert!((0..40).all(|a| known[&a].0.generation == 200));
 }

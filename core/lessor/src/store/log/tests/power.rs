@@ -94,7 +94,7 @@ fn what_was_acknowledged_survives_a_power_cut_at_any_point() {
             };
             // Without power before the store is open, nobody is told anything.
             if let Ok((recovered, mut log)) = Log::open_on(disk.clone(), options) {
-                clients.check(&known(recovered), &why);
+                clients.check(&known(&recovered), &why);
                 for _ in 0..dice.roll(30) {
                     let batch = clients.ask(&mut dice);
                     if !commit(&mut log, &batch) {
@@ -125,7 +125,7 @@ fn what_was_acknowledged_survives_failing_writes_and_syncs() {
         for life in 0..4 {
             let why = format!("seed {seed} life {life}");
             let (recovered, mut log) = open(&disk).unwrap();
-            clients.check(&known(recovered), &why);
+            clients.check(&known(&recovered), &why);
             for _ in 0..dice.roll(20) {
                 let one_in = |dice: &mut Dice, n| usize::from(dice.roll(n) == 0);
                 disk.fail(Faults {
@@ -219,7 +219,7 @@ fn a_batch_read_from_the_page_cache_alone_is_made_durable_before_it_counts() {
     assert!(!commit(&mut log, &[active(2, 1, 2)]));
     let disk = medium.after_kill();
     let (recovered, mut log) = open(&disk).unwrap();
-    assert_eq!(known(recovered).len(), 2);
+    assert_eq!(known(&recovered).len(), 2);
     assert!(commit(&mut log, &[active(3, 1, 3)]));
     let disk = disk.after_power_cut(|| false);
     let known = reopened(&disk);
