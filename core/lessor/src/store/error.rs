@@ -98,17 +98,17 @@ pub enum StoreError {
         /// What is wrong there.
         what: String,
     },
-    /// The snapshot speaks of records that no segment has.
+    /// The snapshot speaks of records that no segment has, or does not know those that are there.
     #[error(
-        "{} belongs to other segments than those beside it: {missing} records that it names are \
-         missing; restore a store as a whole, or remove that file, and all segments are read",
+        "{} belongs to other segments than those beside it: {differing} of their records are not \
+         the same; restore a store as a whole, or remove that file, and all segments are read",
         file.display()
     )]
     ForeignSnapshot {
         /// The snapshot.
         file: PathBuf,
-        /// How many records are not there.
-        missing: u64,
+        /// How many records that it names are not there, or are there and it does not know them.
+        differing: u64,
     },
     /// The store changed under a reader without the lock.
     #[error("store directory {} changed while it was read; try again", dir.display())]

@@ -4,7 +4,7 @@
 //! which loses what was not synced.
 
 mod file;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod memory;
 
 pub use file::{FileMedium, LogFile};

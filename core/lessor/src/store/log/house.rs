@@ -524,7 +524,15 @@ impl<M: Medium> Housekeeper<M> {
 
     fn wants_snapshot(&self) -> bool {
         let much = (4 * self.options.segment_octets).max(self.live());
-        !self.blind && self.since_snapshot > much && self.covered().0 > self.view.snapshot_lsn
+        self.since_snapshot > much && self.has_snapshot()
+    }
+
+    /// Whether there is a snapshot to be written, of what is known and no more: after a start the
+    /// index knows the first batch of the active segment, and not what that has replaced.
+    fn has_snapshot(&self) -> bool {
+        let covered = self.covered();
+        let (known, _) = self.index.marks().latest;
+        !self.blind && covered.0 > self.view.snapshot_lsn && known <= covered
     }
 
     fn begin_snapshot(&mut self) -> Step {
@@ -597,7 +605,7 @@ impl<M: Medium> Housekeeper<M> {
             while let Some(closed) = self.closed.pop_front() {
                 self.index_closed(closed);
             }
-            if !self.blind && self.covered().0 > self.view.snapshot_lsn {
+            if self.has_snapshot() {
                 self.begin_snapshot();
                 while let Task::Snapshot(snapshot) = core::mem::replace(&mut self.task, Task::None)
                 {

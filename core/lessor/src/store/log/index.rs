@@ -112,6 +112,17 @@ pub(super) struct Index {
     marks: Marks,
 }
 
+/// What an index says of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is the newest of its address or reservation.
+    Newest,
+    /// It is not needed.
+    Older,
+    /// It is newer than the newest that is known, or not what is known under its number.
+    Stray,
+}
+
 /// What a record speaks about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
@@ -134,9 +145,31 @@ fn subject(kind: RecordKind) -> Subject {
     }
 }
 
-/// Whether the record is handed out: it speaks of an address.
-pub(super) fn is_statement(kind: RecordKind) -> bool {
-    subject(kind) != Subject::Time
+/// Records that an index should have known. A reservation that is gone may be unknown: the merge
+/// that drops it may be lost in a power cut, and the snapshot behind it not.
+#[derive(Debug, Default)]
+pub(super) struct Strays {
+    bindings: u64,
+    /// Of each reservation the newest stray, and whether it says that it is gone.
+    reservations: BTreeMap<ReservationKey, (Lsn, bool)>,
+}
+
+impl Strays {
+    pub(super) fn note(&mut self, placed: &Placed<'_>) {
+        match subject(placed.record.kind) {
+            Subject::Reservation { removed } => {
+                let key = reservation(&placed.record);
+                let newest = self.reservations.entry(key).or_default();
+                *newest = (*newest).max((placed.lsn, removed));
+            }
+            Subject::Binding | Subject::Time => self.bindings += 1,
+        }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        let standing = self.reservations.values().filter(|(_, removed)| !removed);
+        self.bindings + standing.count() as u64
+    }
 }
 
 impl Index {
@@ -212,6 +245,39 @@ impl Index {
                 .get(&reservation(record))
                 .is_some_and(|newest| newest.lsn == lsn),
             Subject::Time => self.marks.time.lsn() == lsn,
+        }
+    }
+
+    /// What is known of a record. Of an index that has been shown all records none is stray.
+    pub(super) fn standing(&self, placed: &Placed<'_>) -> Standing {
+        let Placed { lsn, record, .. } = placed;
+        let length = u16::try_from(placed.octets.len()).unwrap_or(u16::MAX);
+        let (known, newer) = match subject(record.kind) {
+            Subject::Time => return Standing::Older,
+            Subject::Binding => {
+                let block = self.blocks.get(&(record.space, record.addr.to_bits() >> 8));
+                let entry = block.map_or(Entry::default(), |block| {
+                    block[usize::from(low(record.addr))]
+                });
+                let this = Entry::new(record.generation, *lsn, length);
+                let newer = this.rank() > entry.rank() || this.lsn == entry.lsn;
+                (this == entry, newer)
+            }
+            Subject::Reservation { removed } => {
+                let entry = self.reservations.get(&reservation(record));
+                let this = Reserved {
+                    lsn: *lsn,
+                    length,
+                    removed,
+                };
+                let newer = entry.is_none_or(|entry| this.lsn >= entry.lsn);
+                (entry == Some(&this), newer)
+            }
+        };
+        match (known, newer) {
+            (true, _) => Standing::Newest,
+            (false, true) => Standing::Stray,
+            (false, false) => Standing::Older,
         }
     }
 

@@ -18,7 +18,7 @@ use super::index::Index;
 use super::segment::{BLOCK, BLOCK_LEN, Merged, SegmentFile, SegmentHeader};
 use super::window::{SegmentReader, Unreadable};
 use crate::store::batch::{Batch, HEADROOM};
-use crate::store::encode::Lsn;
+use crate::store::encode::{Lsn, MAX_RECORD};
 use crate::store::medium::{Medium, MediumFile};
 use core::ops::Range;
 use dhcp_proto::record::RecordKind;
@@ -46,11 +46,22 @@ impl Element {
     }
 }
 
-/// Octets of a merged segment with `live` octets of records, in slices of `slice`.
+/// What a slice may leave free because the next record is longer than that.
+const LEFT_FREE: usize = MAX_RECORD - 1;
+
+/// Octets that a merged segment with `live` octets of records takes up at most, in slices of
+/// `slice`. A merge that was begun for less than it takes would free nothing, and be begun again.
 fn length_of(live: u64, slice: usize) -> u64 {
-    let slices = live.div_ceil((slice - HEADROOM).max(1) as u64).max(1);
-    let padded = (live + slices * HEADROOM as u64).next_multiple_of(BLOCK_LEN);
-    BLOCK_LEN + if live == 0 { 0 } else { padded }
+    let head = HEADROOM as u64;
+    let padded = if live == 0 {
+        0
+    } else if live + head <= slice as u64 {
+        live + head
+    } else {
+        let least = slice.saturating_sub(HEADROOM + LEFT_FREE).max(1);
+        live + live.div_ceil(least as u64) * (head + LEFT_FREE as u64)
+    };
+    BLOCK_LEN + padded.next_multiple_of(BLOCK_LEN)
 }
 
 /// How the merge chooses.
@@ -273,5 +284,63 @@ impl Copy<'_> {
         if let Some(batch) = self.slices.back_mut() {
             batch.push_sealed(record);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::octets::whole_blocks;
+    use super::*;
+    use crate::store::encode::MIN_RECORD;
+
+    /// Octets of a merged segment with these records, and of the records.
+    fn packed(lengths: impl Iterator<Item = usize>, slice: usize) -> (u64, u64) {
+        let mut slices = VecDeque::new();
+        let mut copy = Copy {
+            slices: &mut slices,
+            most: slice,
+            bottom: false,
+            forgotten: &mut Vec::new(),
+            index: &Index::default(),
+        };
+        for length in lengths {
+            copy.push(Lsn(1), &vec![0; length]);
+        }
+        let records = slices.iter().map(|batch| batch.records().len());
+        let blocks = records
+            .clone()
+            .map(|octets| whole_blocks(HEADROOM + octets));
+        (
+            BLOCK_LEN + blocks.sum::<usize>() as u64,
+            records.sum::<usize>() as u64,
+        )
+    }
+
+    #[test]
+    fn a_merge_takes_no_more_than_was_reckoned_with() {
+        for blocks in [1, 2, 3, 32] {
+            let slice = blocks * BLOCK;
+            for length in [MIN_RECORD, 94, 400, 606, MAX_RECORD] {
+                for count in (1..40).chain([500, 1029]) {
+                    for short in [1, 2, 1000] {
+                        let lengths =
+                            (1..=count).map(|i| if i % short == 0 { MIN_RECORD } else { length });
+                        let (octets, live) = packed(lengths, slice);
+                        let reckoned = length_of(live, slice);
+                        assert!(octets <= reckoned, "{count} of {length} by {slice}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_reckoned_is_near_what_it_takes() {
+        let (octets, live) = packed((0..100_000).map(|i| 90 + i % 30), 1 << 20);
+        let reckoned = length_of(live, 1 << 20);
+        assert!(reckoned - octets < octets / 500, "{reckoned} for {octets}");
+        // What is in one slice is known exactly.
+        let (octets, live) = packed((0..80).map(|_| 100), 1 << 20);
+        assert_eq!(length_of(live, 1 << 20), octets);
     }
 }

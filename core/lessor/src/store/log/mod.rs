@@ -21,6 +21,8 @@
 
 mod chain;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod house;
 mod index;
 mod merge;

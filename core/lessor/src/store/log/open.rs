@@ -9,6 +9,7 @@ use super::chain::{Link, segment_files};
 use super::recovery::{Found, Recovered, recover};
 use super::reserve::Reserve;
 use super::segment::{self, BLOCK_LEN, OLDEST_VERSION, Predecessor, VERSION};
+use super::snapshot::SNAPSHOT;
 use super::writer::{Log, random};
 use crate::event::Event;
 use crate::store::StoreError;
@@ -258,6 +259,10 @@ fn tidy<M: Medium>(medium: &M, found: &Found) {
     for file in found.void.iter().copied().chain(emptied) {
         let name = file.to_string();
         untidy(medium, &name, medium.unlink(&name));
+    }
+    // It would be taken for one of these segments once their numbers have come as far.
+    if found.foreign_snapshot {
+        untidy(medium, SNAPSHOT, medium.unlink(SNAPSHOT));
     }
     if let Some(file) = newest.filter(|file| Some(*file) != emptied && file.from.is_none()) {
         let name = file.to_string();

@@ -11,11 +11,11 @@
 
 use super::chain::{Chain, Link, chain, segment_files};
 use super::house::Known;
-use super::index::{Index, is_statement};
+use super::index::{Index, Standing, Strays};
 use super::reader::{Reading, Segment};
 use super::scan::{LastCommit, Scan};
 use super::segment::{BLOCK, BLOCK_LEN, SegmentFile, SegmentHeader};
-use super::snapshot::{self, SNAPSHOT, SnapshotHeader};
+use super::snapshot::{self, SNAPSHOT, SnapshotHeader, Unfit};
 use super::{Fault, open};
 use crate::event::Event;
 use crate::store::StoreError;
@@ -27,7 +27,7 @@ use dhcp_proto::record::{Record, RecordKind};
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often a reader without the lock tries to see one state of the store.
 const TRIES: usize = 5;
@@ -131,7 +131,7 @@ pub(super) fn unchanging<T>(
     result
 }
 
-fn read_once<M: Medium>(medium: &Arc<M>) -> Result<Recovered<M>, StoreError> {
+pub(super) fn read_once<M: Medium>(medium: &Arc<M>) -> Result<Recovered<M>, StoreError> {
     let files = segment_files(medium.as_ref())?;
     open::require_version(medium.as_ref(), !files.is_empty())?;
     let (recovered, found) = recover(Arc::clone(medium), &files)
@@ -196,6 +196,8 @@ pub(super) struct Found {
     pub(super) void: Vec<SegmentFile>,
     /// The random number that all segments of the store have; 0 if they have none yet.
     pub(super) store: u64,
+    /// There is a snapshot, and it is not of these segments.
+    pub(super) foreign_snapshot: bool,
 }
 
 /// Reads the snapshot and the segments behind it, and refuses any fault.
@@ -207,31 +209,38 @@ pub(super) fn recover<M: Medium>(
     if let Some(fault) = chain.faults.first().copied() {
         return Err(fault.refuse(medium.dir()));
     }
-    let snapshot = snapshot_of(medium.as_ref(), &chain.links);
+    let (snapshot, mut foreign) = snapshot_of(medium.as_ref(), &chain.links);
     let mut first = First::new(snapshot);
     first.read(medium.as_ref(), &chain)?;
     if first
         .snapshot
         .is_some_and(|header| header.lsn > first.last())
     {
-        ignore(medium.as_ref(), &snapshot::Unfit::Other);
+        ignore(medium.as_ref(), &Unfit::Other);
+        foreign = true;
         first = First::new(None);
         first.read(medium.as_ref(), &chain)?;
     }
-    Ok(first.into_recovered(medium, chain))
+    let (recovered, mut found) = first.into_recovered(medium, chain);
+    found.foreign_snapshot = foreign;
+    Ok((recovered, found))
 }
 
-fn snapshot_of<M: Medium>(medium: &M, links: &[Link<M::File>]) -> Option<(SnapshotHeader, Index)> {
+/// The snapshot, if it can be used, and whether there is one that never can.
+fn snapshot_of<M: Medium>(
+    medium: &M,
+    links: &[Link<M::File>],
+) -> (Option<(SnapshotHeader, Index)>, bool) {
     match snapshot::load(medium, links) {
-        Ok(found) => found,
+        Ok(found) => (found, false),
         Err(unfit) => {
             ignore(medium, &unfit);
-            None
+            (None, !matches!(unfit, Unfit::Io(_)))
         }
     }
 }
 
-fn ignore<M: Medium>(medium: &M, unfit: &snapshot::Unfit) {
+fn ignore<M: Medium>(medium: &M, unfit: &Unfit) {
     tracing::warn!(
         event = %Event::StoreSnapshotIgnored,
         file = %medium.dir().join(SNAPSHOT).display(),
@@ -390,6 +399,7 @@ fn found<F>(chain: &Chain<F>, next: Lsn, newest: Option<&(Scan, Option<Batch>)>)
             .map(|link| link.header.store)
             .find(|store| *store != 0)
             .unwrap_or(0),
+        foreign_snapshot: false,
     }
 }
 
@@ -453,12 +463,19 @@ impl<M: Medium> Recovered<M> {
         &self,
         mut visit: impl FnMut(Lsn, &Record<'_>),
     ) -> Result<(), StoreError> {
+        let strays = Mutex::new(Strays::default());
         let reading = Reading {
             medium: self.medium.as_ref(),
             links: &self.links,
             open_end: false,
-            wanted: &|placed| {
-                is_statement(placed.record.kind) && self.index.is_newest(placed.lsn, &placed.record)
+            wanted: &|placed| match self.index.standing(placed) {
+                Standing::Newest => true,
+                Standing::Older => false,
+                Standing::Stray => {
+                    let mut strays = strays.lock().unwrap_or_else(PoisonError::into_inner);
+                    strays.note(placed);
+                    false
+                }
             },
             what: "reading bindings",
         };
@@ -477,7 +494,9 @@ impl<M: Medium> Recovered<M> {
             });
             Ok(())
         })?;
-        if left == 0 {
+        let strays = strays.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let differing = left + strays.count();
+        if differing == 0 {
             return Ok(());
         }
         let dir = self.medium.dir().to_owned();
@@ -485,10 +504,7 @@ impl<M: Medium> Recovered<M> {
             return Err(StoreError::Changed { dir });
         }
         let file = dir.join(SNAPSHOT);
-        Err(StoreError::ForeignSnapshot {
-            file,
-            missing: left,
-        })
+        Err(StoreError::ForeignSnapshot { file, differing })
     }
 
     /// What the housekeeper goes on from.
@@ -498,6 +514,21 @@ impl<M: Medium> Recovered<M> {
             index: core::mem::take(&mut self.index),
             links: &self.links,
             snapshot: (snapshot != Lsn(0)).then_some((snapshot, self.snapshot_time)),
+        }
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, reason = "for tests alone")]
+impl<M: Medium> Recovered<M> {
+    /// Every record that counts, the newest of its address or not.
+    pub(super) fn each_record(&self, mut visit: impl FnMut(Lsn, &Record<'_>)) {
+        let mut buffer = Vec::new();
+        for link in &self.links {
+            link.read(self.medium.as_ref(), &mut buffer).unwrap();
+            let _scan = Scan::of(link, &buffer, false, &mut |placed| {
+                visit(placed.lsn, &placed.record);
+            });
         }
     }
 }

@@ -100,6 +100,9 @@ impl Reserve {
         }
         medium.rename(RESERVE, &name)?;
         self.held = 0;
+        // Before the file has the name under which it counts its old one must be gone for good: a
+        // power cut could leave both, and the next merge would write over what counts.
+        medium.sync_dir()?;
         medium.reopen(&name)
     }
 

@@ -6,6 +6,9 @@ use super::segment::{SegmentFile, SegmentHeader};
 use super::{Fault, What};
 use crate::store::encode::Lsn;
 
+/// No store comes to a higher number: one that says so is damaged, and none could follow it.
+const LAST_LSN: Lsn = Lsn(u64::MAX - (1 << 40));
+
 /// Where the last commit of a segment lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LastCommit {
@@ -57,6 +60,10 @@ impl Scan {
         scan.read(&mut Frames::new(file, salt, octets), newest, visit);
         if let Some(merged) = link.header.merged {
             scan.complete(merged.records, link.header.durable);
+        }
+        // Number 0 stands for no record.
+        if first == Lsn(0) || scan.next > LAST_LSN {
+            scan.faults.push(Fault::at(file, 0, What::Sequence));
         }
         scan
     }
@@ -122,7 +129,12 @@ impl Scan {
         }
         self.next = header.first.plus(header.count);
         match header.kind {
-            FrameKind::Close => return,
+            FrameKind::Close if header.count == 0 && header.length == 0 => return,
+            FrameKind::Close => {
+                self.faults
+                    .push(Fault::at(self.file, found.offset, What::Count));
+                return;
+            }
             FrameKind::Merged => {}
             FrameKind::Commit => {
                 self.last = Some(LastCommit {

@@ -44,6 +44,9 @@ pub(crate) const OLDEST_VERSION: u32 = 1;
 /// Number of a segment; it only grows, and is not used twice.
 pub(crate) type SegmentId = u64;
 
+/// No store comes to a higher number: one that says so is damaged, and none could follow it.
+const LAST_SEGMENT: SegmentId = u64::MAX - (1 << 32);
+
 /// Which file of a store: a segment, or a merged one in the place of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentFile {
@@ -210,7 +213,8 @@ impl SegmentHeader {
             .predecessor
             .is_none_or(|before| before.id < bottom && before.durable_len >= BLOCK_LEN);
         let length = header.merged.map_or(BLOCK_LEN, |merged| merged.length);
-        if header.file() != file || !follows || length < BLOCK_LEN {
+        let sane = header.id <= LAST_SEGMENT && length >= BLOCK_LEN;
+        if header.file() != file || !follows || !sane {
             return Err(fault(What::Misplaced));
         }
         Ok(header)
@@ -286,6 +290,18 @@ mod tests {
             }
             assert!(SegmentHeader::parse(other, &octets).is_err());
             assert!(SegmentHeader::parse(SegmentFile::plain(8), &octets).is_err());
+        }
+    }
+
+    /// The next segment has a number too.
+    #[test]
+    fn a_number_that_none_can_follow_is_refused() {
+        let numbered = |id| SegmentHeader { id, ..header() };
+        let parse =
+            |header: SegmentHeader| SegmentHeader::parse(header.file(), &header.to_octets());
+        assert!(parse(numbered(LAST_SEGMENT)).is_ok());
+        for id in [LAST_SEGMENT + 1, u64::MAX] {
+            assert_eq!(parse(numbered(id)).unwrap_err().what, What::Misplaced);
         }
     }
 

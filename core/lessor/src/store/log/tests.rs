@@ -2,6 +2,7 @@
 
 mod damage;
 mod directory;
+mod fuzz;
 mod kill;
 mod merging;
 mod power;

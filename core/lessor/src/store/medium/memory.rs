@@ -1,6 +1,12 @@
 //! A simulated disk: keeps any subset of what was not synced when the power goes, and forgets
 //! what a failed sync could not write while it still reads it back.
 
+#![allow(clippy::unwrap_used, reason = "a medium of tests")]
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the fuzzer needs less of it than the tests")
+)]
+
 use super::{Locking, Medium, MediumFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

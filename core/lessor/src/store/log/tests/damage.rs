@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::log::What;
+use crate::store::log::fuzz::disk::mend;
 use crate::store::log::verify::report;
 
 /// A store of one segment, and where each of its batches begins and ends.
@@ -157,6 +158,49 @@ fn damage_to_the_last_batch_of_a_closed_store_is_not_taken_for_a_torn_tail() {
         assert!(matches!(open(&disk), Err(StoreError::Damaged { .. })));
     }
     assert_eq!(reopened(&medium).len(), 110);
+}
+
+/// Gives the store's first record another number, checksums and all.
+fn renumbered(first: u64) -> MemoryMedium {
+    let (medium, _log, _) = written(&[vec![active(1, 1, 1)]]);
+    let disk = medium.after_kill();
+    let segment = &disk.segments()[0];
+    disk.alter(segment, |octets| {
+        for at in [40, 4096 + 16, 4096 + 64 + 24] {
+            octets[at..at + 8].copy_from_slice(&first.to_le_bytes());
+        }
+        mend(segment, octets);
+    });
+    disk
+}
+
+#[test]
+fn numbers_that_no_log_comes_to_are_refused() {
+    for first in [2, 1 << 62] {
+        let disk = renumbered(first);
+        let (recovered, log) = open(&disk).unwrap();
+        assert_eq!(log.next_lsn(), Lsn(first + 1));
+        assert_eq!(known(recovered).len(), 1);
+    }
+    for first in [0, u64::MAX - 1, u64::MAX] {
+        let disk = renumbered(first);
+        assert!(matches!(open(&disk), Err(StoreError::Damaged { .. })));
+        assert_eq!(report(&disk).unwrap().faults[0].what, What::Sequence);
+    }
+}
+
+#[test]
+fn a_close_batch_with_records_is_refused() {
+    let (medium, mut log, _) = written(&[vec![active(1, 1, 1)]]);
+    log.close().unwrap();
+    drop(log);
+    let segment = &medium.segments()[0];
+    medium.alter(segment, |octets| {
+        octets[8192 + 32] = 5;
+        mend(segment, octets);
+    });
+    assert!(matches!(open(&medium), Err(StoreError::Damaged { .. })));
+    assert_eq!(report(&medium).unwrap().faults[0].what, What::Count);
 }
 
 fn rolled() -> MemoryMedium {

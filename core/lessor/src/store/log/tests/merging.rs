@@ -377,6 +377,125 @@ fn a_segment_that_was_removed_under_the_server_acknowledges_nothing() {
     assert_eq!(reopened(&medium).len(), 2);
 }
 
+/// What a start finds last is written again in the active segment, which no snapshot covers.
+#[test]
+fn a_snapshot_soon_after_a_start_is_one_that_the_next_start_uses() {
+    let medium = MemoryMedium::default();
+    let mut log = open(&medium).unwrap().1;
+    for generation in 1..=60 {
+        let batch: Vec<_> = (0..30).map(|a| active(a, generation, 1)).collect();
+        assert!(commit(&mut log, &batch));
+    }
+    drop(log);
+    let used = |medium: &MemoryMedium| {
+        let (recovered, _log) = open(&medium.after_kill()).unwrap();
+        recovered.summary().snapshot.0
+    };
+    let mut store = Kept::open(&medium, options(4));
+    store.settle();
+    assert_eq!(used(&medium), store.view().snapshot_lsn);
+    let mut generation = 61;
+    while store.view().snapshot_lsn == 0 {
+        let batch = (0..30).map(|a| active(a, generation, 1));
+        fill(&mut store, batch, 30);
+        store.settle();
+        generation += 1;
+        assert!(generation < 100, "no snapshot at all");
+    }
+    assert_eq!(used(&medium), store.view().snapshot_lsn);
+}
+
+/// The numbers of a log that was put back from a copy come to those of its later snapshot again.
+#[test]
+fn a_snapshot_that_is_ahead_of_the_log_is_not_taken_for_one_of_it_later() {
+    let medium = MemoryMedium::default();
+    let mut store = Kept::open(&medium, options(64));
+    fill(&mut store, (0..10).map(|a| active(a, 1, 1)), 10);
+    let copy = medium.after_kill();
+    fill(&mut store, (10..20).map(|a| active(a, 1, 1)), 10);
+    store.close();
+    copy.put("snapshot", &medium.content("snapshot"));
+    let mut store = Kept::open(&copy, options(64));
+    assert!(!snapshots(&copy));
+    fill(&mut store, (30..60).map(|a| active(a, 1, 1)), 10);
+    drop(store);
+    let addrs: Vec<_> = reopened(&copy).into_keys().collect();
+    assert_eq!(addrs, (0..10).chain(30..60).collect::<Vec<_>>());
+}
+
+/// The numbers fit, but not what they stand for.
+#[test]
+fn a_snapshot_of_another_branch_of_the_log_is_refused() {
+    let branch = |disk: &MemoryMedium, addrs: core::ops::Range<u32>| {
+        let mut store = Kept::open(disk, options(4));
+        for generation in 2..12 {
+            let batch = addrs.clone().map(|a| active(a, generation, 1));
+            fill(&mut store, batch, 10);
+        }
+        store.settle();
+        store.close();
+        disk.after_kill()
+    };
+    let medium = MemoryMedium::default();
+    let mut store = Kept::open(&medium, options(4));
+    fill(&mut store, (0..10).map(|a| active(a, 1, 1)), 10);
+    drop(store);
+    let one = branch(&medium.after_kill(), 0..10);
+    // This one goes on with an address that the other never had.
+    let other = branch(&medium.after_kill(), 1..11);
+    other.alter("snapshot", |octets| {
+        // Segment and salt are those of this branch, the addresses those of the other.
+        let ours = octets[..40].to_vec();
+        *octets = one.content("snapshot");
+        octets[..40].copy_from_slice(&ours);
+        let checksum = crc32c::crc32c(&octets[..124]);
+        octets[124..128].copy_from_slice(&checksum.to_le_bytes());
+    });
+    let (recovered, _log) = open(&other).unwrap();
+    assert!(recovered.summary().snapshot > Lsn(0));
+    let read = recovered.for_each_newest(|_, _| {});
+    assert!(
+        matches!(read, Err(StoreError::ForeignSnapshot { differing, .. }) if differing > 0),
+        "{read:?}"
+    );
+}
+
+/// The merge writes into the reserve, whose name and the new one may both survive a power cut.
+#[test]
+fn a_merged_segment_is_no_reserve_after_a_power_cut() {
+    let medium = MemoryMedium::default();
+    let mut store = Kept::open(&medium, options(4));
+    store.house.look_around();
+    let begun = |name: &String| name.starts_with("merged-");
+    let mut generation = 1;
+    while !medium.list().unwrap().iter().any(begun) {
+        let batch = (0..20).map(|a| active(a, generation, 1));
+        fill(&mut store, batch, 20);
+        generation += 1;
+    }
+    medium.fail(Faults {
+        dir_syncs: 1,
+        ..Faults::default()
+    });
+    while store.view().trouble.is_none() {
+        store.house.step();
+    }
+    for kept in 0..64_u32 {
+        let mut name = 0;
+        let disk = medium.after_power_cut(|| {
+            name += 1;
+            kept >> (name - 1) & 1 != 0
+        });
+        let mut store = Kept::open(&disk, options(4));
+        for generation in generation..generation + 10 {
+            fill(&mut store, (0..20).map(|a| active(a, generation, 1)), 20);
+            store.settle();
+        }
+        sound(&disk);
+        assert_eq!(reopened(&disk).len(), 20);
+    }
+}
+
 /// A reservation that is gone leaves nothing behind, once nothing older is left.
 #[test]
 fn what_says_that_a_reservation_is_gone_goes_with_the_last_that_says_it_was_there() {

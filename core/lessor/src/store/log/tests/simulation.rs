@@ -413,7 +413,7 @@ fn round(seed: u64) -> Tally {
     tally
 }
 
-fn number(name: &str, usual: u64) -> u64 {
+pub(super) fn number(name: &str, usual: u64) -> u64 {
     let told = std::env::var(name).ok();
     told.and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
