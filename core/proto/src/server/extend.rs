@@ -37,7 +37,7 @@ impl<J: Journal> Turn<'_, J> {
                     // What the client is told of a lease that the clock held has to be on record.
                     self.grant(slot, left)
                 } else if left > 0 {
-                    self.acknowledge(slot, left)
+                    self.acknowledge_again(slot)
                 } else {
                     self.on_own(own, addr)
                 }
