@@ -189,10 +189,12 @@ impl Journal for JournalRing {
         self.shared.durable.load(Ordering::Acquire)
     }
 
+    #[inline]
     fn fenced(&self) -> Option<Fenced> {
         self.shared.fence.fenced()
     }
 
+    #[inline]
     fn refused(&self, space: u16, addr: Ipv4Addr, sequence: Sequence) -> bool {
         self.shared.fence.refused(space, addr, sequence)
     }

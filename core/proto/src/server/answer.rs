@@ -92,8 +92,7 @@ impl<J: Journal> Turn<'_, J> {
         let addr = self.shard.addr(slot).unwrap_or(Ipv4Addr::UNSPECIFIED);
         let lease = self.lease_of(addr);
         if self.is_repeat(slot, lease) {
-            let left = self.remaining(slot);
-            return self.acknowledge(slot, left);
+            return self.acknowledge_again(slot);
         }
         self.grant(slot, lease)
     }
@@ -123,16 +122,24 @@ impl<J: Journal> Turn<'_, J> {
         self.acknowledge(slot, lease)
     }
 
-    /// The ACK of what the binding says; it waits for the binding's newest record, which is
-    /// written again if the store refused it.
-    pub(super) fn acknowledge(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
+    /// The ACK of a lease that has its record already. A record that the store refused is written
+    /// again.
+    pub(super) fn acknowledge_again(&mut self, slot: SlotIndex) -> Outcome {
+        if let Some(addr) = self.shard.addr(slot) {
+            let newest = self.shard.sequence(slot);
+            if self.journal.refused(self.network.space.0, addr, newest) {
+                self.append(RecordKind::Active, slot);
+            }
+        }
+        let left = self.remaining(slot);
+        self.acknowledge(slot, left)
+    }
+
+    /// The ACK of what the binding says; it waits for the binding's newest record.
+    fn acknowledge(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
         let Some(addr) = self.shard.addr(slot) else {
             return Silence::UnknownClient.into();
         };
-        let newest = self.shard.sequence(slot);
-        if self.journal.refused(self.network.space.0, addr, newest) {
-            self.append(RecordKind::Active, slot);
-        }
         let plan = self.plan(ReplyKind::Ack, addr, Some(lease));
         let wait = self.shard.park(slot);
         plan.map(|plan| Plan { wait, ..plan }).into()

@@ -32,9 +32,8 @@ impl<J: Journal> Turn<'_, J> {
                 .unwrap_or_else(|| self.on_own(own, addr)),
             Some(BindingState::Active) if !self.network.rules.extend => {
                 // C53: the lease runs out as it was granted.
-                let left = self.remaining(slot);
-                if left > 0 {
-                    self.acknowledge(slot, left)
+                if self.remaining(slot) > 0 {
+                    self.acknowledge_again(slot)
                 } else {
                     self.on_own(own, addr)
                 }

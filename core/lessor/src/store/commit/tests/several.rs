@@ -27,6 +27,7 @@ struct Scripted {
     told: GroupSet,
     /// What was accepted: address and generation.
     accepted: Vec<(Ipv4Addr, u64)>,
+    trouble: Option<io::Error>,
 }
 
 fn both(one: GroupSet, other: GroupSet) -> GroupSet {
@@ -87,7 +88,7 @@ impl Store for Scripted {
     }
 
     fn trouble(&self) -> Option<&io::Error> {
-        None
+        self.trouble.as_ref()
     }
 
     fn close(&mut self) -> io::Result<()> {
@@ -259,6 +260,25 @@ impl World {
 #[test]
 fn each_address_of_the_test_is_of_a_group_of_its_own() {
     assert_eq!(ADDRS.map(|addr| GROUPS.of(0, addr)), [0, 1, 2]);
+}
+
+#[test]
+fn a_new_reason_is_told_with_the_beginning_of_the_old_one() {
+    let mut world = World::new();
+    let reason = |world: &World| world.thread.stats.trouble().map(|trouble| trouble.reason);
+    for text in ["no space", "no disk"] {
+        world.thread.engine.trouble = Some(io::Error::other(text));
+        world.thread.watch();
+        thread::sleep(LOOK);
+        world.thread.watch();
+        assert_eq!(reason(&world).as_deref(), Some(text));
+    }
+    assert_eq!(world.thread.stats.view().troubles, 1);
+    assert!(!world.servers[0].ring.has_room());
+    world.thread.engine.trouble = None;
+    world.thread.watch();
+    assert_eq!(reason(&world), None);
+    assert!(world.servers[0].ring.has_room());
 }
 
 proptest! {
