@@ -180,7 +180,7 @@ fn numbers_that_no_log_comes_to_are_refused() {
         let disk = renumbered(first);
         let (recovered, log) = open(&disk).unwrap();
         assert_eq!(log.next_lsn(), Lsn(first + 1));
-        assert_eq!(known(recovered).len(), 1);
+        assert_eq!(known(&recovered).len(), 1);
     }
     for first in [0, u64::MAX - 1, u64::MAX] {
         let disk = renumbered(first);
