@@ -230,8 +230,23 @@ impl fmt::Display for Failure {
     }
 }
 
+/// A store of small segments has many, and all are open while it is read.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // What is refused is told when a file cannot be opened.
+    let _kept = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    );
+}
+
 /// Does what the arguments say, the first of which is the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    allow_many_files();
     let command = match Command::try_parse_from(arguments) {
         Ok(command) => command,
         Err(error) => {

@@ -7,10 +7,14 @@
 use super::segment::SegmentFile;
 use crate::event::Event;
 use crate::store::medium::{Medium, MediumFile};
+use core::time::Duration;
 use std::io;
+use std::time::Instant;
 
 pub(super) const RESERVE: &str = "reserve";
 const UNFINISHED: &str = "reserve.new";
+/// How long a reserve that cannot be had is not tried for.
+const AGAIN: Duration = Duration::from_secs(10);
 /// Whether there is a reserve.
 #[derive(Debug)]
 pub(super) struct Reserve {
@@ -18,6 +22,8 @@ pub(super) struct Reserve {
     held: u64,
     /// It was told that none can be made.
     told: bool,
+    /// When as much as is wanted could not be had.
+    refused: Option<Instant>,
 }
 
 impl Reserve {
@@ -32,12 +38,20 @@ impl Reserve {
             length: length / 4 * 4,
             held,
             told: false,
+            refused: None,
         }
     }
 
     /// Octets held.
     pub(super) fn held(&self) -> u64 {
         self.held
+    }
+
+    /// Makes the reserve now and then, as long as it is not whole.
+    pub(super) fn look_after<M: Medium>(&mut self, medium: &M) {
+        if self.refused.is_none_or(|at| at.elapsed() >= AGAIN) {
+            self.make(medium);
+        }
     }
 
     /// Makes the reserve, if there is none or less than there should be; on a disk that is nearly
@@ -57,6 +71,7 @@ impl Reserve {
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
+        self.refused = (self.held < self.length).then(Instant::now);
         let told = core::mem::replace(&mut self.told, self.held == 0);
         if let Some(error) = refused.filter(|_| self.held == 0 && !told) {
             tracing::warn!(
