@@ -221,6 +221,7 @@ fn addresses(rest: &mut Rest<'_>, index: &mut Index, last: Lsn) -> Option<()> {
         let key = (rest.u16()?, rest.u32()?);
         let [count] = rest.take()?;
         let count = if count == 0 { 256 } else { u16::from(count) };
+        let mut block = index.filling(key);
         for _ in 0..count {
             let [low] = rest.take()?;
             let generation = rest.number()?;
@@ -230,7 +231,7 @@ fn addresses(rest: &mut Rest<'_>, index: &mut Index, last: Lsn) -> Option<()> {
                 return None;
             }
             let entry = Entry::new(generation, lsn, length);
-            if index.put(key, low, entry).is_some() {
+            if block.put(low, entry).is_some() {
                 return None;
             }
         }
