@@ -142,13 +142,14 @@ impl Hasher for BlockHasher {
 
 /// What a record speaks about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subject {
+pub(super) enum Subject {
     Binding,
     Reservation { removed: bool },
     Time,
 }
 
-fn subject(kind: RecordKind) -> Subject {
+/// What a record of this kind speaks about.
+pub(super) fn subject(kind: RecordKind) -> Subject {
     match kind {
         RecordKind::Active
         | RecordKind::Released
@@ -160,11 +161,6 @@ fn subject(kind: RecordKind) -> Subject {
         RecordKind::ReservationRemoved => Subject::Reservation { removed: true },
         RecordKind::Time => Subject::Time,
     }
-}
-
-/// Whether the record is handed out: it speaks of an address.
-pub(super) fn is_statement(kind: RecordKind) -> bool {
-    subject(kind) != Subject::Time
 }
 
 impl Index {
@@ -201,6 +197,14 @@ impl Index {
                 self.marks.time = newer;
                 dead(older.lsn(), older.length).filter(|_| older.lsn() != newer.lsn())
             }
+        }
+    }
+
+    /// Has the entry that a record will be noted in fetched.
+    pub(super) fn fetch(&self, record: &Record<'_>) {
+        let key = (record.space, record.addr.to_bits() >> 8);
+        if let Some(block) = self.blocks.get(&key) {
+            hugemem::prefetch_read(&block[usize::from(low(record.addr))]);
         }
     }
 
@@ -298,6 +302,17 @@ impl Index {
 
     pub(super) fn each_reservation(&self) -> impl Iterator<Item = (&ReservationKey, &Reserved)> {
         self.reservations.iter()
+    }
+
+    /// Number, space and address of the newest record of each address.
+    pub(super) fn each_address(&self, mut visit: impl FnMut(Lsn, u16, u32)) {
+        for ((space, block), entries) in &self.blocks {
+            for (low, entry) in (0..=u8::MAX).zip(entries.iter()) {
+                if entry.is_some() {
+                    visit(entry.lsn, *space, block << 8 | u32::from(low));
+                }
+            }
+        }
     }
 
     /// Number and length of every record that is the newest.

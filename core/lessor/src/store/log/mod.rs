@@ -23,6 +23,7 @@ mod chain;
 mod frame;
 mod house;
 mod index;
+mod live;
 mod merge;
 mod octets;
 mod open;
@@ -39,6 +40,7 @@ mod writer;
 
 pub use house::HouseView;
 pub use open::LogOptions;
+pub use reader::Seen;
 pub use recovery::{Recovered, Summary, TimeRecord, TornTail, read};
 pub use segment::SegmentFile;
 pub use verify::{Report, verify};

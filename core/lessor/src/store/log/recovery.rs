@@ -11,8 +11,9 @@
 
 use super::chain::{Chain, Link, chain, segment_files};
 use super::house::Known;
-use super::index::{Index, is_statement};
-use super::reader::{Reading, Segment};
+use super::index::{Index, Subject, subject};
+use super::live::Live;
+use super::reader::{Reading, Seen, Segment};
 use super::scan::{LastCommit, Scan};
 use super::segment::{BLOCK, BLOCK_LEN, SegmentFile, SegmentHeader};
 use super::snapshot::{self, SNAPSHOT, SnapshotHeader};
@@ -282,7 +283,7 @@ impl First {
             medium,
             links,
             open_end: chain.open_end,
-            wanted: &|placed| placed.lsn > known,
+            wanted: &|_| Box::new(move |placed| placed.lsn > known),
             what: "reading what the snapshot does not know",
         };
         reading.run(|place, segment| {
@@ -304,8 +305,11 @@ impl First {
         self.due = Some(segment.scan.next);
         self.summary.batches += segment.scan.batches;
         self.summary.records += segment.scan.records;
-        segment.each(|placed| {
-            self.index.note(placed);
+        segment.each(|seen| match seen {
+            Seen::Soon(placed) => self.index.fetch(&placed.record),
+            Seen::Now(placed) => {
+                self.index.note(placed);
+            }
         });
         if newest {
             let last = segment.scan.last.filter(|last| !last.proven);
@@ -444,12 +448,34 @@ impl<M: Medium> Recovered<M> {
         &self,
         mut visit: impl FnMut(Lsn, &Record<'_>),
     ) -> Result<(), StoreError> {
+        self.hand_out(|seen| {
+            if let Seen::Now((lsn, record)) = seen {
+                visit(lsn, record);
+            }
+        })
+    }
+
+    /// The same, and each record is shown a few records before its turn as well.
+    ///
+    /// # Errors
+    /// As [`Self::for_each_newest`].
+    pub fn hand_out(
+        &self,
+        mut visit: impl FnMut(Seen<(Lsn, &Record<'_>)>),
+    ) -> Result<(), StoreError> {
+        let index = &self.index;
+        let live = Live::of(index, &self.links);
         let reading = Reading {
             medium: self.medium.as_ref(),
             links: &self.links,
             open_end: false,
-            wanted: &|placed| {
-                is_statement(placed.record.kind) && self.index.is_newest(placed.lsn, &placed.record)
+            wanted: &|place| {
+                let mut standing = live.walk(place);
+                Box::new(move |placed| match subject(placed.record.kind) {
+                    Subject::Binding => standing.has(placed),
+                    Subject::Reservation { .. } => index.is_newest(placed.lsn, &placed.record),
+                    Subject::Time => false,
+                })
             },
             what: "reading bindings",
         };
@@ -461,10 +487,13 @@ impl<M: Medium> Recovered<M> {
             };
             sound(due, link, &segment.scan).map_err(|fault| fault.refuse(self.medium.dir()))?;
             due = Some(segment.scan.next);
-            segment.each(|placed| {
-                let gone = placed.record.kind == RecordKind::ReservationRemoved;
-                left = left.saturating_sub(u64::from(!gone));
-                visit(placed.lsn, &placed.record);
+            segment.each(|seen| match seen {
+                Seen::Soon(placed) => visit(Seen::Soon((placed.lsn, &placed.record))),
+                Seen::Now(placed) => {
+                    let gone = placed.record.kind == RecordKind::ReservationRemoved;
+                    left = left.saturating_sub(u64::from(!gone));
+                    visit(Seen::Now((placed.lsn, &placed.record)));
+                }
             });
             Ok(())
         })?;
