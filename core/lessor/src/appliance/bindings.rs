@@ -1,6 +1,6 @@
 //! From the store to the shards: what a start reads before any worker runs.
 
-use dhcp_proto::address::{Directory, Space, Worker};
+use dhcp_proto::address::{Block, Directory, Space, Worker};
 use dhcp_proto::binding::{Bindings, Bucket, Page, Sizes, Slot, Storage};
 use dhcp_proto::config::{Config, Spec};
 use dhcp_proto::identity::{HashKey, shard_of};
@@ -15,7 +15,7 @@ use crate::config::Server;
 use crate::dataplane::clock::Clock;
 use crate::event::Event;
 use crate::exit::Exit;
-use crate::store::Recovered;
+use crate::store::{Recovered, Seen};
 
 /// A shard may get more clients than its share; the hash evens out all but this much.
 const SLACK: usize = 8;
@@ -29,7 +29,8 @@ struct Tally {
 }
 
 /// The configuration with a word for every address that it or the store names.
-pub(super) fn configure(spec: Spec, recovered: Option<&Recovered>) -> Config {
+#[must_use]
+pub fn configure(spec: Spec, recovered: Option<&Recovered>) -> Config {
     let mut directory = Directory::builder(None);
     for network in &spec.networks {
         for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
@@ -43,11 +44,22 @@ pub(super) fn configure(spec: Spec, recovered: Option<&Recovered>) -> Config {
     for (space, first) in recovered.into_iter().flat_map(Recovered::blocks) {
         directory.name(Space(space), first);
     }
-    Config::new(spec, directory.build())
+    Config::new(spec, directory.build_in(words))
+}
+
+/// Memory for blocks of words, on huge pages if there are enough; none means the heap's.
+fn words(blocks: usize) -> &'static mut [Block] {
+    match hugemem::slice_with(blocks, |_| Block::default()) {
+        Ok(words) => words.slice,
+        Err(_) => &mut [],
+    }
 }
 
 /// Empty shards.
-pub(super) fn shards(
+///
+/// # Errors
+/// There is no memory for so many bindings, or there are too many networks.
+pub fn shards(
     server: &Server,
     config: &Config,
     key: HashKey,
@@ -69,17 +81,22 @@ pub(super) fn shards(
 }
 
 /// Puts what the store knows into the shards, its times read as `reading` says.
-pub(super) fn restore(
+///
+/// # Errors
+/// The store cannot be read, or has more bindings than the shards have room for.
+pub fn restore(
     shards: &mut [Shard],
     config: &Config,
     recovered: &Recovered,
     reading: &Reading,
 ) -> Result<(), StartError> {
     let mut tally = Tally::default();
-    let read = recovered.for_each_newest(|_, record| {
-        let workers = u16::try_from(shards.len()).unwrap_or(u16::MAX);
-        if let Some(shard) = shards.get_mut(owner(shards, record, workers)) {
-            tally.note(shard.restore(config, record, reading));
+    let read = recovered.hand_out(|seen| match seen {
+        Seen::Soon((_, record)) => fetch(shards, config, record),
+        Seen::Now((_, record)) => {
+            if let Some(shard) = shards.get_mut(owner(shards, record)) {
+                tally.note(shard.restore(config, record, reading));
+            }
         }
     });
     read.map_err(|error| {
@@ -116,8 +133,28 @@ impl Tally {
     }
 }
 
+/// Has fetched what the restoring of a record will look at first: each would be a miss of its own.
+fn fetch(shards: &[Shard], config: &Config, record: &Record<'_>) {
+    let space = Space(record.space);
+    if let Some(cell) = config.cell(space, record.addr) {
+        let (word, slot) = cell.lines();
+        hugemem::prefetch_read(word);
+        hugemem::prefetch_read(slot);
+    }
+    let place = config.place_of(space, record.addr);
+    let network = place.and_then(|place| config.network(place.network));
+    let shard = shards.get(owner(shards, record));
+    if let (Some(network), Some(shard)) = (network, shard) {
+        let hash = shard.key().hash(record.identity);
+        if let Some(bucket) = shard.bindings().bucket(hash, network.key.0) {
+            hugemem::prefetch_read(bucket);
+        }
+    }
+}
+
 /// The shard that a record belongs to: its client's, or without one that of its address.
-fn owner(shards: &[Shard], record: &Record<'_>, workers: u16) -> usize {
+fn owner(shards: &[Shard], record: &Record<'_>) -> usize {
+    let workers = u16::try_from(shards.len()).unwrap_or(u16::MAX);
     if record.identity.is_empty() {
         return (record.addr.to_bits() % u32::from(workers.max(1))) as usize;
     }

@@ -1,6 +1,6 @@
 //! The whole: from settings to running threads, and back down in order.
 
-mod bindings;
+pub mod bindings;
 mod devices;
 mod operate;
 mod place;

@@ -178,11 +178,22 @@ pub fn length(octets: &[u8]) -> Option<usize> {
 /// The octets are not a whole and sound record.
 pub fn decode(octets: &[u8]) -> Result<(Lsn, Record<'_>, &[u8]), Odd> {
     let length = length(octets).ok_or(Odd::Short)?;
-    let (record, behind) = octets.split_at_checked(length).ok_or(Odd::Short)?;
+    let record = octets.get(..length).ok_or(Odd::Short)?;
     let (body, checksum) = record.split_last_chunk::<CHECKSUM>().ok_or(Odd::Short)?;
     if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
         return Err(Odd::Checksum);
     }
+    decode_again(octets)
+}
+
+/// The same of octets that [`decode`] has found sound, without a look at the checksum.
+///
+/// # Errors
+/// The octets are not a whole record.
+pub fn decode_again(octets: &[u8]) -> Result<(Lsn, Record<'_>, &[u8]), Odd> {
+    let length = length(octets).ok_or(Odd::Short)?;
+    let (record, behind) = octets.split_at_checked(length).ok_or(Odd::Short)?;
+    let (body, _) = record.split_last_chunk::<CHECKSUM>().ok_or(Odd::Short)?;
     let (head, parts) = body.split_first_chunk::<FIXED>().ok_or(Odd::Short)?;
     let zeros = [head[AT_FLAGS], head[AT_ZERO]];
     if zeros != [0; 2] || field(head, AT_ZERO_TOO) != [0; 2] {

@@ -31,7 +31,9 @@ pub use batch::{Batch, Completion};
 pub use commit::{ClockHold, CommitOptions, Committer, NotDurable, Stopped};
 pub use encode::Lsn;
 pub use error::StoreError;
-pub use log::{Log, LogOptions, Recovered, Summary, TimeRecord, TornTail, read, verify};
+pub use log::{
+    HouseView, Log, LogOptions, Recovered, Seen, Summary, TimeRecord, TornTail, read, verify,
+};
 pub use medium::FileMedium;
 pub use null::NullStore;
 pub use ring::{JournalRing, ring};

@@ -82,6 +82,12 @@ impl Cell {
         self.slots().load(Relaxed)
     }
 
+    /// Where word and slot number lie, for prefetching.
+    #[must_use]
+    pub fn lines(self) -> (&'static AtomicU64, &'static AtomicU32) {
+        (self.word(), self.slots())
+    }
+
     /// Says where the binding is now. Only for the owner of a held, bound or set aside address;
     /// [`Self::claim`] has set it first.
     pub fn set_slot(self, slot: u32) {

@@ -172,8 +172,12 @@ impl<F: MediumFile> Link<F> {
         medium: &M,
         buffer: &mut Vec<u8>,
     ) -> Result<(), StoreError> {
-        buffer.clear();
-        buffer.resize(usize::try_from(self.end).unwrap_or(0), 0);
+        let end = usize::try_from(self.end).unwrap_or(0);
+        if buffer.len() < end {
+            // Fresh pages are zeros already; those of the last segment are written over.
+            *buffer = vec![0; end];
+        }
+        buffer.truncate(end);
         self.file
             .read_exact_at(buffer, 0)
             .map_err(|source| StoreError::Io {

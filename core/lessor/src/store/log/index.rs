@@ -9,6 +9,7 @@
 use super::TimeRecord;
 use super::frame::Placed;
 use crate::store::encode::Lsn;
+use core::hash::{BuildHasherDefault, Hasher};
 use dhcp_proto::record::{Record, RecordKind};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
@@ -106,7 +107,7 @@ pub(super) struct Marks {
 /// Which records are the newest.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    blocks: HashMap<BlockKey, Box<[Entry; 256]>>,
+    blocks: HashMap<BlockKey, Box<[Entry; 256]>, BuildHasherDefault<BlockHasher>>,
     reservations: BTreeMap<ReservationKey, Reserved>,
     addresses: u64,
     marks: Marks,
@@ -123,15 +124,43 @@ pub(super) enum Standing {
     Stray,
 }
 
+/// Hashes the names of blocks. Which blocks there are the configuration says, not a client, so
+/// nobody can choose them to collide.
+#[derive(Debug, Clone, Copy, Default)]
+struct BlockHasher(u64);
+
+impl Hasher for BlockHasher {
+    fn write(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.write_u32(u32::from(*octet));
+        }
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.write_u32(u32::from(number));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // 2^64 over the golden ratio, which is odd: neighbours end up far apart.
+        self.0 = (self.0.rotate_left(32) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes the place from the low bits, which know the least.
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
 /// What a record speaks about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subject {
+pub(super) enum Subject {
     Binding,
     Reservation { removed: bool },
     Time,
 }
 
-fn subject(kind: RecordKind) -> Subject {
+/// What a record of this kind speaks about.
+pub(super) fn subject(kind: RecordKind) -> Subject {
     match kind {
         RecordKind::Active
         | RecordKind::Released
@@ -209,17 +238,26 @@ impl Index {
         }
     }
 
+    /// Has the entry that a record will be noted in fetched.
+    pub(super) fn fetch(&self, record: &Record<'_>) {
+        let key = (record.space, record.addr.to_bits() >> 8);
+        if let Some(block) = self.blocks.get(&key) {
+            hugemem::prefetch_read(&block[usize::from(low(record.addr))]);
+        }
+    }
+
     /// Takes an entry for an address, if it is newer.
     pub(super) fn put(&mut self, key: BlockKey, low: u8, this: Entry) -> Option<Dead> {
-        let block = self
-            .blocks
-            .entry(key)
-            .or_insert_with(|| Box::new([Entry::default(); 256]));
-        let entry = &mut block[usize::from(low)];
-        self.addresses += u64::from(!entry.is_some() && this.is_some());
-        let (newer, older) = order(this, *entry, Entry::rank);
-        *entry = newer;
-        dead(older.lsn, older.length()).filter(|_| older.lsn != newer.lsn)
+        self.filling(key).put(low, this)
+    }
+
+    /// The block `key`, to take many entries.
+    pub(super) fn filling(&mut self, key: BlockKey) -> Filling<'_> {
+        let block = self.blocks.entry(key);
+        Filling {
+            block: block.or_insert_with(|| Box::new([Entry::default(); 256])),
+            addresses: &mut self.addresses,
+        }
     }
 
     /// Takes an entry for a reservation, if it is newer.
@@ -339,8 +377,24 @@ impl Index {
         Some(entry).filter(|entry| entry.is_some())
     }
 
+    /// What is known of one reservation.
+    pub(super) fn reserved(&self, key: &ReservationKey) -> Option<Reserved> {
+        self.reservations.get(key).copied()
+    }
+
     pub(super) fn each_reservation(&self) -> impl Iterator<Item = (&ReservationKey, &Reserved)> {
         self.reservations.iter()
+    }
+
+    /// Number, space and address of the newest record of each address.
+    pub(super) fn each_address(&self, mut visit: impl FnMut(Lsn, u16, u32)) {
+        for ((space, block), entries) in &self.blocks {
+            for (low, entry) in (0..=u8::MAX).zip(entries.iter()) {
+                if entry.is_some() {
+                    visit(entry.lsn, *space, block << 8 | u32::from(low));
+                }
+            }
+        }
     }
 
     /// Number and length of every record that is the newest.
@@ -356,6 +410,23 @@ impl Index {
         if let Some(time) = self.marks.time.record() {
             visit(time.lsn, self.marks.time.length);
         }
+    }
+}
+
+/// One block of the index.
+pub(super) struct Filling<'i> {
+    block: &'i mut [Entry; 256],
+    addresses: &'i mut u64,
+}
+
+impl Filling<'_> {
+    /// Takes an entry for an address, if it is newer.
+    pub(super) fn put(&mut self, low: u8, this: Entry) -> Option<Dead> {
+        let entry = &mut self.block[usize::from(low)];
+        *self.addresses += u64::from(!entry.is_some() && this.is_some());
+        let (newer, older) = order(this, *entry, Entry::rank);
+        *entry = newer;
+        dead(older.lsn, older.length()).filter(|_| older.lsn != newer.lsn)
     }
 }
 

@@ -25,6 +25,7 @@ mod frame;
 pub mod fuzz;
 mod house;
 mod index;
+mod live;
 mod merge;
 mod octets;
 mod open;
@@ -43,6 +44,7 @@ mod writer;
 
 pub use house::HouseView;
 pub use open::LogOptions;
+pub use reader::Seen;
 pub use recovery::{Recovered, Summary, TimeRecord, TornTail, read};
 pub use repair::{Plan, Replacement, plan, repair};
 pub use segment::SegmentFile;

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Most segments that are read at a time.
 const MOST_READERS: usize = 4;
+/// How many records before its turn a record is shown.
+const AHEAD: usize = 16;
 /// How often the reading tells how far it has come.
 const TELL: Duration = Duration::from_secs(2);
 
@@ -25,22 +27,33 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Visits the wanted records.
-    pub(super) fn each(&self, mut visit: impl FnMut(&Placed<'_>)) {
-        for offset in &self.wanted {
-            let record = self.octets.get(*offset as usize..).unwrap_or_default();
-            // It was sound a moment ago, in this memory.
-            if let Ok((lsn, record, behind)) = encode::decode(record) {
-                let begin = *offset as usize;
-                let end = self.octets.len() - behind.len();
-                visit(&Placed {
-                    lsn,
-                    record,
-                    octets: self.octets.get(begin..end).unwrap_or_default(),
-                    offset: u64::from(*offset),
-                });
-            }
+    /// Visits the wanted records, each twice: a few records before its turn, and in its turn.
+    pub(super) fn each(&self, mut visit: impl FnMut(Seen<&Placed<'_>>)) {
+        let mut soon = self.placed();
+        for placed in soon.by_ref().take(AHEAD) {
+            visit(Seen::Soon(&placed));
         }
+        for placed in self.placed() {
+            if let Some(next) = soon.next() {
+                visit(Seen::Soon(&next));
+            }
+            visit(Seen::Now(&placed));
+        }
+    }
+
+    fn placed(&self) -> impl Iterator<Item = Placed<'_>> {
+        self.wanted.iter().filter_map(|offset| {
+            let begin = *offset as usize;
+            let octets = self.octets.get(begin..)?;
+            // It was sound a moment ago, in this memory.
+            let (lsn, record, behind) = encode::decode_again(octets).ok()?;
+            Some(Placed {
+                lsn,
+                record,
+                octets: octets.get(..octets.len() - behind.len())?,
+                offset: u64::from(*offset),
+            })
+        })
     }
 
     /// The octets of the file from its first one on.
@@ -49,8 +62,19 @@ impl Segment {
     }
 }
 
-/// Which records of the segments are wanted.
-pub(super) type Filter<'f> = &'f (dyn Fn(&Placed<'_>) -> bool + Sync);
+/// A record that is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// Its turn comes soon. What it will touch may be fetched meanwhile, so that it need not wait.
+    Soon(T),
+    /// It is its turn.
+    Now(T),
+}
+
+/// Which records of a segment are wanted; it is asked in their order.
+pub(super) type Wanted<'f> = Box<dyn FnMut(&Placed<'_>) -> bool + 'f>;
+/// Which records are wanted of the segment at a place.
+pub(super) type Filter<'f> = &'f (dyn Fn(usize) -> Wanted<'f> + Sync);
 
 /// Some segments, and what is to be done with them.
 pub(super) struct Reading<'r, M: Medium> {
@@ -108,7 +132,10 @@ impl<M: Medium> Reading<'_, M> {
         for (place, link) in self.links.iter().enumerate().skip(first).step_by(step) {
             let buffer = buffers.try_recv().unwrap_or_default();
             let newest = self.open_end && place + 1 == self.links.len();
-            if to_us.send(self.read(link, buffer, newest)).is_err() {
+            if to_us
+                .send(self.read((place, link), buffer, newest))
+                .is_err()
+            {
                 return;
             }
         }
@@ -116,14 +143,15 @@ impl<M: Medium> Reading<'_, M> {
 
     fn read(
         &self,
-        link: &Link<M::File>,
+        (place, link): (usize, &Link<M::File>),
         mut octets: Vec<u8>,
         newest: bool,
     ) -> Result<Segment, StoreError> {
         link.read(self.medium, &mut octets)?;
         let mut wanted = Vec::new();
+        let mut is_wanted = (self.wanted)(place);
         let scan = Scan::of(link, &octets, newest, &mut |placed| {
-            if (self.wanted)(placed) {
+            if is_wanted(placed) {
                 // No segment is longer than 1 GiB.
                 wanted.push(u32::try_from(placed.offset).unwrap_or(u32::MAX));
             }

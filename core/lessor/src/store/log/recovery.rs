@@ -10,9 +10,11 @@
 //! bound by the number of addresses, not by what their records hold.
 
 use super::chain::{Chain, Link, chain, segment_files};
+use super::frame::Placed;
 use super::house::Known;
-use super::index::{Index, Standing, Strays};
-use super::reader::{Reading, Segment};
+use super::index::{Index, Standing, Strays, Subject, subject};
+use super::live::Live;
+use super::reader::{Reading, Seen, Segment};
 use super::scan::{LastCommit, Scan};
 use super::segment::{BLOCK, BLOCK_LEN, SegmentFile, SegmentHeader};
 use super::snapshot::{self, SNAPSHOT, SnapshotHeader, Unfit};
@@ -94,6 +96,9 @@ pub struct Recovered<M: Medium = FileMedium> {
     summary: Summary,
     /// When the snapshot that was used was written.
     snapshot_time: u64,
+    /// The segment that the snapshot names is merged with later ones, so nothing but the records
+    /// themselves tells whether the snapshot is of this log or of another branch of it.
+    doubted: bool,
 }
 
 impl<M: Medium> fmt::Debug for Recovered<M> {
@@ -291,7 +296,7 @@ impl First {
             medium,
             links,
             open_end: chain.open_end,
-            wanted: &|placed| placed.lsn > known,
+            wanted: &|_| Box::new(move |placed| placed.lsn > known),
             what: "reading what the snapshot does not know",
         };
         reading.run(|place, segment| {
@@ -313,8 +318,11 @@ impl First {
         self.due = Some(segment.scan.next);
         self.summary.batches += segment.scan.batches;
         self.summary.records += segment.scan.records;
-        segment.each(|placed| {
-            self.index.note(placed);
+        segment.each(|seen| match seen {
+            Seen::Soon(placed) => self.index.fetch(&placed.record),
+            Seen::Now(placed) => {
+                self.index.note(placed);
+            }
         });
         if newest {
             let last = segment.scan.last.filter(|last| !last.proven);
@@ -331,6 +339,9 @@ impl First {
     ) -> (Recovered<M>, Found) {
         let found = found(&chain, self.last().plus(1), self.newest.as_ref());
         let links = chain.links;
+        let doubted = self
+            .snapshot
+            .is_some_and(|header| !header.is_proven(&links));
         let marks = *self.index.marks();
         let mut summary = Summary {
             segments: links.len(),
@@ -358,6 +369,7 @@ impl First {
             index: self.index,
             summary,
             snapshot_time: self.snapshot.map_or(0, |header| header.created),
+            doubted,
         };
         recovered.cut(found.end);
         (recovered, found)
@@ -463,19 +475,48 @@ impl<M: Medium> Recovered<M> {
         &self,
         mut visit: impl FnMut(Lsn, &Record<'_>),
     ) -> Result<(), StoreError> {
+        self.hand_out(|seen| {
+            if let Seen::Now((lsn, record)) = seen {
+                visit(lsn, record);
+            }
+        })
+    }
+
+    /// The same, and each record is shown a few records before its turn as well.
+    ///
+    /// # Errors
+    /// As [`Self::for_each_newest`].
+    pub fn hand_out(
+        &self,
+        mut visit: impl FnMut(Seen<(Lsn, &Record<'_>)>),
+    ) -> Result<(), StoreError> {
+        let index = &self.index;
+        let live = Live::of(index, &self.links);
         let strays = Mutex::new(Strays::default());
+        // What a snapshot says that is in doubt is held against every record.
+        let doubtful = |placed: &Placed<'_>| match index.standing(placed) {
+            Standing::Newest => true,
+            Standing::Older => false,
+            Standing::Stray => {
+                let mut strays = strays.lock().unwrap_or_else(PoisonError::into_inner);
+                strays.note(placed);
+                false
+            }
+        };
         let reading = Reading {
             medium: self.medium.as_ref(),
             links: &self.links,
             open_end: false,
-            wanted: &|placed| match self.index.standing(placed) {
-                Standing::Newest => true,
-                Standing::Older => false,
-                Standing::Stray => {
-                    let mut strays = strays.lock().unwrap_or_else(PoisonError::into_inner);
-                    strays.note(placed);
-                    false
+            wanted: &|place| {
+                if self.doubted {
+                    return Box::new(&doubtful);
                 }
+                let mut standing = live.walk(place);
+                Box::new(move |placed| match subject(placed.record.kind) {
+                    Subject::Binding => standing.has(placed),
+                    Subject::Reservation { .. } => index.is_newest(placed.lsn, &placed.record),
+                    Subject::Time => false,
+                })
             },
             what: "reading bindings",
         };
@@ -487,10 +528,13 @@ impl<M: Medium> Recovered<M> {
             };
             sound(due, link, &segment.scan).map_err(|fault| fault.refuse(self.medium.dir()))?;
             due = Some(segment.scan.next);
-            segment.each(|placed| {
-                let gone = placed.record.kind == RecordKind::ReservationRemoved;
-                left = left.saturating_sub(u64::from(!gone));
-                visit(placed.lsn, &placed.record);
+            segment.each(|seen| match seen {
+                Seen::Soon(placed) => visit(Seen::Soon((placed.lsn, &placed.record))),
+                Seen::Now(placed) => {
+                    let gone = placed.record.kind == RecordKind::ReservationRemoved;
+                    left = left.saturating_sub(u64::from(!gone));
+                    visit(Seen::Now((placed.lsn, &placed.record)));
+                }
             });
             Ok(())
         })?;

@@ -111,6 +111,11 @@ impl SnapshotHeader {
         })
     }
 
+    /// Whether the segment that it names is there, so that its salt, which fits, is proof.
+    pub(super) fn is_proven<F>(&self, links: &[Link<F>]) -> bool {
+        links.iter().any(|link| link.header.id == self.segment.0)
+    }
+
     /// Whether it is of this store, and the segments have what it speaks of.
     fn fits<F>(&self, links: &[Link<F>]) -> bool {
         let (id, salt) = self.segment;
@@ -221,6 +226,7 @@ fn addresses(rest: &mut Rest<'_>, index: &mut Index, last: Lsn) -> Option<()> {
         let key = (rest.u16()?, rest.u32()?);
         let [count] = rest.take()?;
         let count = if count == 0 { 256 } else { u16::from(count) };
+        let mut block = index.filling(key);
         for _ in 0..count {
             let [low] = rest.take()?;
             let generation = rest.number()?;
@@ -230,7 +236,7 @@ fn addresses(rest: &mut Rest<'_>, index: &mut Index, last: Lsn) -> Option<()> {
                 return None;
             }
             let entry = Entry::new(generation, lsn, length);
-            if index.put(key, low, entry).is_some() {
+            if block.put(low, entry).is_some() {
                 return None;
             }
         }

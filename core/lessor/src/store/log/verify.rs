@@ -140,9 +140,7 @@ fn judge(
 fn differing(snapshot: &Index, segments: &Index, upto: Lsn) -> u64 {
     // What is newer than the snapshot it cannot know, and what it knew may be gone since.
     let agree = |known: Option<Entry>, found: Option<Entry>| match (known, found) {
-        (known, Some(found)) if found.lsn <= upto => {
-            known.is_some_and(|known| known.lsn == found.lsn)
-        }
+        (known, Some(found)) if found.lsn <= upto => known == Some(found),
         (Some(known), Some(found)) => known.generation() <= found.generation(),
         (Some(_), None) => false,
         (None, _) => true,
@@ -158,5 +156,20 @@ fn differing(snapshot: &Index, segments: &Index, upto: Lsn) -> u64 {
             differing += u64::from(!agree(known, found));
         }
     }
-    differing
+    differing + differing_reservations(snapshot, segments, upto)
+}
+
+/// The same of reservations; what says that one is gone may itself be gone.
+fn differing_reservations(snapshot: &Index, segments: &Index, upto: Lsn) -> u64 {
+    let unknown = segments.each_reservation().filter(|(key, found)| {
+        let old = found.lsn <= upto && !found.removed;
+        old && snapshot.reserved(key) != Some(**found)
+    });
+    let missing = snapshot.each_reservation().filter(|(key, known)| {
+        let newer = segments
+            .reserved(key)
+            .is_some_and(|found| found.lsn >= known.lsn);
+        !known.removed && !newer
+    });
+    (unknown.count() + missing.count()) as u64
 }
