@@ -42,6 +42,15 @@ netns: setup ## the real clients in namespaces only
 	@.ci/setup.sh nextest
 	@.ci/test.sh tests -E 'package(lessor-tests) & binary(/^netns_/)'
 
+.PHONY: soak
+soak: setup ## the seeded store tests on and on: until Ctrl-C, or HOURS=, ROUNDS= (SEED=)
+	@.ci/soak.sh
+
+.PHONY: fuzz
+fuzz: setup ## libFuzzer on TARGET=store record message request config, for TIME=60 seconds
+	@.ci/setup.sh fuzz
+	@.ci/fuzz.sh
+
 .PHONY: fmt
 fmt: ## format every crate
 	@$(CARGO) fmt --all

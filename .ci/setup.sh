@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what is missing of what its arguments name: packages, rust, hugepages, nextest.
+# Installs what is missing of what its arguments name: packages, rust, hugepages, nextest,
+# fuzz.
 # Does nothing, and takes no time, where everything is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -79,6 +80,16 @@ setup_nextest() {
     scratch=$(mktemp -d)
     CARGO_TARGET_DIR=$scratch cargo install cargo-nextest --locked ||
         say "cargo-nextest cannot be built here; \`cargo test\` will run the tests"
+    rm -rf "$scratch"
+}
+
+setup_fuzz() {
+    . .ci/env.sh
+    cargo fuzz --version >/dev/null 2>&1 && return
+    say "building cargo-fuzz (once)"
+    local scratch
+    scratch=$(mktemp -d)
+    CARGO_TARGET_DIR=$scratch cargo install cargo-fuzz --locked
     rm -rf "$scratch"
 }
 

@@ -1,0 +1,34 @@
+#!/bin/bash
+# The simulation of the store, and hostile stores, with rising seeds: until Ctrl-C, for HOURS, or
+# until each has done ROUNDS. SEED says where it begins; by default each run has seeds of its own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. .ci/env.sh
+
+tests=(
+    store::log::tests::simulation::what_was_acknowledged_is_there_whatever_happens
+    store::log::tests::fuzz::no_hostile_store_does_harm
+)
+step=1000
+[ "${ROUNDS:-$step}" -ge $step ] || step=$ROUNDS
+seed=${SEED:-$(date +%s)000}
+until=$((SECONDS + $(awk -v hours="${HOURS:-1000000}" 'BEGIN { printf "%d", hours * 3600 }')))
+
+# The profile of the product: the quickest, and overflow is checked there too.
+program=$(cargo test --release -p lessor --lib --no-run 2>&1 | tee /dev/stderr |
+    sed -n 's/.*Executable.*(\(.*\))/\1/p')
+program=$(realpath "$program")
+echo "soak: from seed $seed on"
+done_rounds=0
+trap 'echo "soak: $done_rounds rounds of each passed"' EXIT
+while [ $SECONDS -lt $until ] && [ "$done_rounds" -lt "${ROUNDS:-$((1 << 60))}" ]; do
+    output=$(cd core/lessor && LESSOR_SEED=$seed LESSOR_ROUNDS=$step RUST_BACKTRACE=1 \
+        "$program" --exact "${tests[@]}" 2>&1) || {
+        echo "$output"
+        echo "soak: failed; the output above says with which seed"
+        exit 1
+    }
+    seed=$((seed + step))
+    done_rounds=$((done_rounds + step))
+    [ $((done_rounds % (10 * step))) != 0 ] || echo "soak: $done_rounds rounds, $((SECONDS / 60)) minutes"
+done
