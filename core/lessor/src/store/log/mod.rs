@@ -18,14 +18,26 @@
 //! Neighbouring segments are merged into one that takes their place, with the newest records of
 //! their addresses alone. So the log stays in the order of its numbers, and a record is known by
 //! its number wherever it lies. `docs/store-format.md` has every octet and every rule.
+//!
+//! ```text
+//!   octets, on disk     segment · frame · snapshot        what a file says
+//!   which files count   chain                             how segments follow each other
+//!   reading             scan · reader · window            one segment; many at once; in pieces
+//!   starting            open ─► first ─► recovery · live  lock, first pass, newest records
+//!   running             writer ─► shared ◄─ house         store thread; upkeep: index, merge, reserve
+//!   without the lock    look · verify                     beside a running server
+//!   after damage        repair · salvage
+//! ```
 
 mod chain;
+mod first;
 mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod house;
 mod index;
 mod live;
+mod look;
 mod merge;
 mod octets;
 mod open;
@@ -43,9 +55,10 @@ mod window;
 mod writer;
 
 pub use house::HouseView;
+pub use look::read;
 pub use open::LogOptions;
 pub use reader::Seen;
-pub use recovery::{Recovered, Summary, TimeRecord, TornTail, read};
+pub use recovery::{Recovered, Summary, TimeRecord, TornTail};
 pub use repair::{Plan, Replacement, plan, repair};
 pub use segment::SegmentFile;
 pub use verify::{Report, SnapshotState, verify};

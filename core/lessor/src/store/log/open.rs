@@ -6,7 +6,8 @@
 //! new segment, before anything can be acknowledged because of it.
 
 use super::chain::{Link, segment_files};
-use super::recovery::{Found, Recovered, recover};
+use super::first::{Found, recover};
+use super::recovery::Recovered;
 use super::reserve::Reserve;
 use super::segment::{self, BLOCK_LEN, OLDEST_VERSION, Predecessor, VERSION};
 use super::snapshot::SNAPSHOT;

@@ -2,7 +2,8 @@
 
 use super::chain::{chain, segment_files};
 use super::index::{Entry, Index};
-use super::recovery::{TornTail, unchanging, unmoved};
+use super::look::{unchanging, unmoved};
+use super::recovery::TornTail;
 use super::scan::Scan;
 use super::snapshot::{self, SnapshotHeader};
 use super::{Fault, open};

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::log::SegmentFile;
-use crate::store::log::recovery::unmoved;
+use crate::store::log::look::unmoved;
 use crate::store::log::{read, verify};
 use crate::store::medium::FileMedium;
 use std::fs;
