@@ -17,6 +17,7 @@ pub mod agent;
 pub mod clients;
 pub mod config;
 pub mod dnsmasq;
+pub mod holders;
 pub mod lab;
 pub mod lessor;
 pub mod process;
