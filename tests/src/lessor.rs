@@ -52,10 +52,14 @@ impl Lessor {
         self.process.log()
     }
 
-    /// How often it has logged an event since it was started last.
+    /// The lines that it has logged of an event since it was started last.
     #[must_use]
-    pub fn events(&self, event: &str) -> usize {
-        self.log().matches(&format!("event={event} ")).count()
+    pub fn events(&self, event: &str) -> Vec<String> {
+        let word = format!("event={event}");
+        let log = self.log();
+        let lines = log.lines();
+        let lines = lines.filter(|line| line.split(' ').any(|found| found == word));
+        lines.map(str::to_owned).collect()
     }
 
     /// Waits until it has logged an event `times` times since it was started last.
@@ -64,7 +68,7 @@ impl Lessor {
         wait::until_true(&what, || {
             let ended = self.process.ended();
             assert!(ended.is_none(), "{what}: the server ended with {ended:?}");
-            self.events(event) >= times
+            self.events(event).len() >= times
         });
     }
 

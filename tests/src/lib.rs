@@ -16,6 +16,7 @@
 pub mod agent;
 pub mod clients;
 pub mod config;
+pub mod disk;
 pub mod dnsmasq;
 pub mod holders;
 pub mod lab;

@@ -88,13 +88,13 @@ fn every_ack_that_a_client_saw_outlives_kill_nine() {
         ..Config::new("10.77.1.0-10.77.250.255")
     };
     let mut server = Lessor::start(&lab, &server, &config);
-    let mut agent = Agent::relay(&relay, GIADDR, SERVER);
+    let mut agent = Agent::relay(&relay, GIADDR, SERVER).with_moving_clients();
     let mut held = Held::default();
     let mut upkept = BTreeSet::new();
     let (mut acks, mut merges) = (0, 0);
     for round in 0..ROUNDS {
         acks += load(&mut agent, &mut server, &mut held, round);
-        merges += server.events("store.merged");
+        merges += server.events("store.merged").len();
         upkept.append(&mut upkeep(&store));
         server.verify_store();
         if round % 4 == 0 {
