@@ -10,6 +10,8 @@ packages=(
     build-essential ca-certificates pkg-config libdpdk-dev libclang-dev
     # The topologies of `make run` and of the tests.
     iproute2 ethtool procps util-linux
+    # The disks that the tests fill and break.
+    mount e2fsprogs perl-base
     # The real clients, a relay, and a second server.
     isc-dhcp-client udhcpc dhcpcd-base systemd isc-dhcp-relay dnsmasq-base
 )

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, process, thread};
 
@@ -27,6 +27,10 @@ pub struct Config {
     pub on_store_failure: String,
     /// T1 and T2.
     pub t1_t2: Option<(String, String)>,
+    /// The folder of the leases; one beside the configuration if none is named.
+    pub store: Option<PathBuf>,
+    /// The size of a segment of the store, if it is not the usual one.
+    pub segment_size: Option<String>,
 }
 
 impl Config {
@@ -43,6 +47,8 @@ impl Config {
             offer_hold: "60s".into(),
             on_store_failure: "retry".into(),
             t1_t2: None,
+            store: None,
+            segment_size: None,
         }
     }
 
@@ -57,6 +63,7 @@ impl Config {
     /// The file, for a server whose store and socket are in `dir` and whose port is `interface`.
     #[must_use]
     pub fn text(&self, dir: &Path, interface: &str) -> String {
+        let store = self.store.clone().unwrap_or_else(|| dir.join("store"));
         let dir = dir.display();
         format!(
             r#"
@@ -69,8 +76,9 @@ control = "{dir}/control.sock"
 
 [store]
 engine = "log"
-directory = "{dir}/store"
+directory = "{store}"
 on_store_failure = "{on_store_failure}"
+{segment_size}
 
 [eal]
 no_huge = true
@@ -97,6 +105,8 @@ pools = ["{pool}"]
 options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
 "#,
             core = next_core(),
+            store = store.display(),
+            segment_size = self.segment_size_text(),
             address = self.address,
             routes = self.routes_text(),
             lease_time = self.lease_time,
@@ -115,6 +125,11 @@ options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
             .iter()
             .map(|(to, via)| format!("{{ to = \"{to}\", via = \"{via}\" }}"));
         routes.collect::<Vec<_>>().join(", ")
+    }
+
+    fn segment_size_text(&self) -> String {
+        let size = self.segment_size.as_ref();
+        size.map_or_else(String::new, |size| format!("segment_size = \"{size}\""))
     }
 
     fn terms_text(&self) -> String {

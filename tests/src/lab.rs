@@ -22,7 +22,7 @@ use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::process::{run, try_run};
+use crate::process::{Process, run, try_run};
 
 /// Where the folders of all laboratories are. Short: the paths of sockets have little room.
 const ROOT: &str = "/tmp/lessor-lab";
@@ -37,6 +37,8 @@ pub struct Lab {
     dir: PathBuf,
     _lock: File,
     namespaces: RefCell<Vec<Namespace>>,
+    /// Processes that keep mount namespaces.
+    keepers: RefCell<Vec<Process>>,
 }
 
 impl Lab {
@@ -60,6 +62,7 @@ impl Lab {
             dir,
             _lock: lock,
             namespaces: RefCell::default(),
+            keepers: RefCell::default(),
         }
     }
 
@@ -75,10 +78,28 @@ impl Lab {
         let namespace = Namespace {
             name: format!("{}-{role}", self.id),
             role: role.to_owned(),
+            keeper: None,
         };
         run(Command::new("ip").args(["netns", "add", &namespace.name]));
         self.namespaces.borrow_mut().push(namespace.clone());
         namespace.ip("link set lo up");
+        namespace
+    }
+
+    /// A new namespace whose processes also share mounts that nobody else sees, and that go with
+    /// the last of them.
+    #[must_use]
+    pub fn namespace_with_mounts(&self, role: &str) -> Namespace {
+        let mut namespace = self.namespace(role);
+        let mut command = Command::new("setpriv");
+        let path = format!("--net=/run/netns/{}", namespace.name);
+        command.args(["--pdeathsig", "KILL", "nsenter", &path]);
+        command.args(["unshare", "--mount", "--propagation", "private"]);
+        command.args(["sh", "-ec", "echo kept; exec sleep infinity"]);
+        let mut keeper = Process::start(command, &self.dir.join(format!("{role}.mounts.log")));
+        keeper.wait_for("kept");
+        namespace.keeper = Some(keeper.id());
+        self.keepers.borrow_mut().push(keeper);
         namespace
     }
 
@@ -125,6 +146,8 @@ impl Drop for Lab {
         for namespace in self.namespaces.borrow().iter() {
             remove_namespace(&namespace.name);
         }
+        // Reaps them.
+        self.keepers.borrow_mut().clear();
         remove_dir(&self.dir);
     }
 }
@@ -184,6 +207,8 @@ fn kill_all(name: &str) {
 pub struct Namespace {
     name: String,
     role: String,
+    /// The process whose mounts its processes see.
+    keeper: Option<u32>,
 }
 
 impl Namespace {
@@ -203,8 +228,13 @@ impl Namespace {
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "ip", "netns", "exec"]);
-        command.args([&self.name, program]);
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some(keeper) = self.keeper {
+            command.args(["nsenter", "--mount", "--net", "--target"]);
+            command.args([&keeper.to_string(), program]);
+        } else {
+            command.args(["ip", "netns", "exec", &self.name, program]);
+        }
         command
     }
 

@@ -4,7 +4,6 @@ use std::env;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
@@ -12,6 +11,7 @@ use serde_json::Value;
 use crate::config::Config;
 use crate::lab::{Lab, Namespace};
 use crate::process::{Process, run};
+use crate::wait;
 
 /// A server in its namespace. Dropping it ends it.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ impl Lessor {
         let dir = lab.dir().join(namespace.role());
         fs::create_dir_all(dir.join("store")).expect("the server's folder");
         fs::write(dir.join("lessor.toml"), config.text(&dir, "eth0")).expect("the configuration");
-        let process = launch(namespace, &dir, 1);
+        let mut process = launch(namespace, &dir, 1);
+        process.wait_for("server.ready");
         Self {
             namespace: namespace.clone(),
             dir,
@@ -45,6 +46,37 @@ impl Lessor {
         assert!(status.success(), "the server stopped with {status}");
     }
 
+    /// All that it has written since it was started last.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The lines that it has logged of an event since it was started last.
+    #[must_use]
+    pub fn events(&self, event: &str) -> Vec<String> {
+        let word = format!("event={event}");
+        let log = self.log();
+        let lines = log.lines();
+        let lines = lines.filter(|line| line.split(' ').any(|found| found == word));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Waits until it has logged an event `times` times since it was started last.
+    pub fn wait_for_events(&mut self, event: &str, times: usize) {
+        let what = format!("{event}, {times} times");
+        wait::until_true(&what, || {
+            let ended = self.process.ended();
+            assert!(ended.is_none(), "{what}: the server ended with {ended:?}");
+            self.events(event).len() >= times
+        });
+    }
+
+    /// Asks it to end, and does not wait.
+    pub fn begin_stop(&self) {
+        self.process.signal(Signal::TERM);
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -53,12 +85,6 @@ impl Lessor {
     /// Waits until it ends by itself, and says with what exit status.
     pub fn ended(&mut self) -> Option<i32> {
         self.process.wait().code()
-    }
-
-    /// All that it has logged since it was started last.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.process.log()
     }
 
     /// Lets no file of it become longer than this: writes behind that fail.
@@ -79,6 +105,12 @@ impl Lessor {
 
     /// Starts it again with the store that it left.
     pub fn restart(&mut self) {
+        self.begin_restart();
+        self.process.wait_for("server.ready");
+    }
+
+    /// Starts it again, without waiting until it serves.
+    pub fn begin_restart(&mut self) {
         self.starts += 1;
         self.process = launch(&self.namespace, &self.dir, self.starts);
     }
@@ -119,7 +151,9 @@ impl Lessor {
     /// Runs another of its commands, with `--config`, and returns what that writes.
     #[must_use]
     pub fn cli(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(binary());
+        let program = binary();
+        let program = program.to_str().expect("a path without odd octets");
+        let mut command = self.namespace.command(program);
         command.args(arguments).arg("--config");
         run(command.arg(self.dir.join("lessor.toml")))
     }
@@ -186,10 +220,10 @@ fn launch(namespace: &Namespace, dir: &Path, start: u32) -> Process {
         ])
         .arg(binary())
         .args(["run", "--config"])
-        .arg(dir.join("lessor.toml"));
-    let mut process = Process::start(command, &dir.with_extension(format!("{start}.log")));
-    process.wait_for("server.ready");
-    process
+        .arg(dir.join("lessor.toml"))
+        // Merges are logged too.
+        .env("LESSOR_LOG", "info,lessor::store::log=debug");
+    Process::start(command, &dir.with_extension(format!("{start}.log")))
 }
 
 /// The server's program: `$LESSOR`, or what cargo has built beside this test.

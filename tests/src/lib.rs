@@ -16,7 +16,9 @@
 pub mod agent;
 pub mod clients;
 pub mod config;
+pub mod disk;
 pub mod dnsmasq;
+pub mod holders;
 pub mod lab;
 pub mod lessor;
 pub mod process;

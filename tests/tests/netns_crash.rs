@@ -6,155 +6,64 @@
     reason = "what fails ends the test with its message"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
-use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use lessor_tests::agent::{Agent, Answer, Query, Reply, Request, Script, Subscriber};
+use lessor_tests::agent::Agent;
 use lessor_tests::config::Config;
+use lessor_tests::holders::{Held, Load, Traffic, WINDOW};
 use lessor_tests::lab::Lab;
 use lessor_tests::lessor::Lessor;
 use lessor_tests::{may_make_namespaces, wait};
 
-const ROUNDS: u32 = 20;
+const ROUNDS: u32 = 50;
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const GIADDR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
-/// Conversations at the same time.
-const WINDOW: usize = 64;
 /// New clients of a round, as long as it lasts.
-const NEWCOMERS: u32 = 1000;
+const NEWCOMERS: u32 = 400;
+/// Clients that ask for their address after each restart; the store is asked for all.
+const ASKING: usize = 250;
 
-/// What the clients know: who holds what by an ACK and has not begun to give it up.
-#[derive(Debug, Default)]
-struct Held {
-    by_client: BTreeMap<Subscriber, Ipv4Addr>,
-    by_address: BTreeMap<Ipv4Addr, Subscriber>,
+/// A time of less than that.
+fn moment(most: Duration) -> Duration {
+    let most = u64::try_from(most.as_millis()).expect("a short time");
+    Duration::from_millis(RandomState::new().hash_one(0) % most)
 }
 
-impl Held {
-    fn ack(&mut self, subscriber: Subscriber, address: Ipv4Addr) {
-        let other = self.by_address.insert(address, subscriber);
-        assert!(
-            other.is_none_or(|other| other == subscriber),
-            "{address} is {subscriber:?}'s, and {other:?} holds it"
-        );
-        let before = self.by_client.insert(subscriber, address);
-        assert!(
-            before.is_none_or(|before| before == address),
-            "{subscriber:?} holds {before:?} and was given {address}"
-        );
-    }
-
-    fn forget(&mut self, subscriber: Subscriber) -> Option<Ipv4Addr> {
-        let address = self.by_client.remove(&subscriber)?;
-        self.by_address.remove(&address);
-        Some(address)
-    }
+/// Merged segments and snapshots that are in the store.
+fn upkeep(store: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(store).expect("the store").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names
+        .filter(|name| name.starts_with("merged-") || name.starts_with("snapshot"))
+        .collect()
 }
 
-/// Newcomers obtain leases, those of earlier rounds extend theirs, and some release, until the
-/// server is killed.
-struct Load<'a> {
-    held: &'a mut Held,
-    newcomers: Range<u32>,
-    turn: u32,
-    flows: &'a AtomicBool,
-    killed: &'a AtomicBool,
-}
-
-impl Load<'_> {
-    fn newcomer(&mut self) -> Option<Query> {
-        let newcomer = self.newcomers.next()?;
-        Some(Query::new(Subscriber(newcomer), Request::Discover))
-    }
-
-    /// A holder, spread over all of them.
-    fn holder(&self) -> Option<(Subscriber, Ipv4Addr)> {
-        let start = Subscriber(self.turn.wrapping_mul(7919) % self.newcomers.end);
-        let held = &self.held.by_client;
-        let found = held.range(start..).next().or_else(|| held.iter().next());
-        found.map(|(&subscriber, &address)| (subscriber, address))
-    }
-}
-
-impl Script for Load<'_> {
-    fn next_query(&mut self) -> Option<Query> {
-        self.turn += 1;
-        if self.turn.is_multiple_of(8)
-            && let Some(query) = self.newcomer()
-        {
-            return Some(query);
-        }
-        let Some((subscriber, address)) = self.holder() else {
-            return self.newcomer();
-        };
-        // Fewer leave than come.
-        let leaves = self.turn.is_multiple_of(20) && !self.newcomers.is_empty();
-        let request = if leaves {
-            // From here on the client may or may not hold it.
-            self.held.forget(subscriber);
-            Request::Release(address, SERVER)
-        } else {
-            Request::Rebind(address)
-        };
-        Some(Query::new(subscriber, request))
-    }
-
-    fn on_reply(&mut self, query: &Query, reply: &Reply) -> Option<Query> {
-        let next = |request| Some(Query::new(query.subscriber, request));
-        match (reply.answer, query.request) {
-            (Answer::Offer, _) => next(Request::Select(reply.address, reply.server)),
-            (Answer::Ack, Request::Rebind(_)) => {
-                // It may have released in the meantime; then this says nothing.
-                let held = self.held.by_client.get(&query.subscriber);
-                assert!(held.is_none_or(|held| *held == reply.address));
-                None
+/// Load until a kill at some moment, now and then while the server is about to end by itself.
+fn load(agent: &mut Agent, server: &mut Lessor, held: &mut Held, round: u32) -> u64 {
+    let traffic = Traffic::default();
+    let newcomers = round * NEWCOMERS..(round + 1) * NEWCOMERS;
+    let mut load = Load::new(held, newcomers, SERVER, &traffic);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            wait::until_true("the first ACK", || traffic.acks() > 0);
+            thread::sleep(moment(Duration::from_millis(400)));
+            if round % 5 == 2 {
+                // It writes a snapshot at the end.
+                server.begin_stop();
+                thread::sleep(moment(Duration::from_millis(200)));
             }
-            (Answer::Ack, _) => {
-                self.flows.store(true, Ordering::Release);
-                self.held.ack(query.subscriber, reply.address);
-                None
-            }
-            (Answer::Nak, Request::Rebind(_)) => {
-                let held = self.held.by_client.get(&query.subscriber);
-                assert_eq!(held, None, "{query:?} of a holder was refused");
-                None
-            }
-            (Answer::Nak, _) => next(Request::Discover),
-        }
-    }
-
-    fn goes_on(&self) -> bool {
-        !self.killed.load(Ordering::Acquire)
-    }
-}
-
-/// Each client asks for what it holds as after a reboot, and must be told that it is so.
-struct Check<'a> {
-    queries: Vec<Query>,
-    held: &'a Held,
-}
-
-impl Script for Check<'_> {
-    fn next_query(&mut self) -> Option<Query> {
-        self.queries.pop()
-    }
-
-    fn on_reply(&mut self, query: &Query, reply: &Reply) -> Option<Query> {
-        let held = self.held.by_client.get(&query.subscriber);
-        let told = (reply.answer == Answer::Ack).then_some(&reply.address);
-        assert_eq!(told, held, "{query:?} after the restart: {reply:?}");
-        None
-    }
-}
-
-/// A time of up to 1.2 s.
-fn moment() -> Duration {
-    Duration::from_millis(RandomState::new().hash_one(0) % 1200)
+            server.kill();
+            traffic.end();
+        });
+        agent.converse(&mut load, WINDOW);
+    });
+    traffic.acks()
 }
 
 #[test]
@@ -169,58 +78,42 @@ fn every_ack_that_a_client_saw_outlives_kill_nine() {
     link.plug(&relay, "eth0");
     link.plug(&server, "eth0");
     relay.ip(&format!("addr add {GIADDR}/16 dev eth0"));
+    let store = lab.dir().join("leases");
     let config = Config {
         address: format!("{SERVER}/16"),
         subnet: "10.77.0.0/16".into(),
+        store: Some(store.clone()),
+        // The kills are to hit merges and snapshots.
+        segment_size: Some("1MiB".into()),
         ..Config::new("10.77.1.0-10.77.250.255")
     };
     let mut server = Lessor::start(&lab, &server, &config);
-    let mut agent = Agent::relay(&relay, GIADDR, SERVER);
+    let mut agent = Agent::relay(&relay, GIADDR, SERVER).with_moving_clients();
     let mut held = Held::default();
+    let mut upkept = BTreeSet::new();
+    let (mut acks, mut merges) = (0, 0);
     for round in 0..ROUNDS {
-        let (flows, killed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let mut load = Load {
-            held: &mut held,
-            newcomers: round * NEWCOMERS..(round + 1) * NEWCOMERS,
-            turn: 0,
-            flows: &flows,
-            killed: &killed,
-        };
-        let after = moment();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                wait::until_true("the first ACK", || flows.load(Ordering::Acquire));
-                thread::sleep(after);
-                server.kill();
-                killed.store(true, Ordering::Release);
-            });
-            agent.converse(&mut load, WINDOW);
-        });
+        acks += load(&mut agent, &mut server, &mut held, round);
+        merges += server.events("store.merged").len();
+        upkept.append(&mut upkeep(&store));
         server.verify_store();
+        if round % 4 == 0 {
+            // A start may be killed too.
+            server.begin_restart();
+            thread::sleep(moment(Duration::from_millis(400)));
+            server.kill();
+        }
         server.restart();
-        check(&mut agent, &held, &server);
-        let holders = held.by_client.len();
-        eprintln!("round {round}: killed after {after:?}, {holders} clients hold what they held");
+        held.verify(&server);
+        held.reboot(&mut agent, ASKING, round as usize);
+        eprintln!(
+            "round {round}: {} holders, {acks} ACKs, {merges} merges",
+            held.count()
+        );
     }
-    // Every round has seen an ACK, and a third of those who come leave again.
-    assert!(held.by_client.len() >= ROUNDS as usize / 2);
-}
-
-fn check(agent: &mut Agent, held: &Held, server: &Lessor) {
-    let reboot = |(client, address): (&Subscriber, &Ipv4Addr)| {
-        Query::new(*client, Request::Reboot(*address))
-    };
-    let mut check = Check {
-        queries: held.by_client.iter().map(reboot).collect(),
-        held,
-    };
-    agent.converse(&mut check, WINDOW);
-    let mut owners = BTreeMap::new();
-    for lease in server.active() {
-        let other = owners.insert(lease.address, lease.chaddr);
-        assert!(other.is_none(), "{} has two owners", lease.address);
-    }
-    for (address, subscriber) in &held.by_address {
-        assert_eq!(owners.get(address), Some(&Some(subscriber.chaddr())));
-    }
+    // Every round has seen an ACK, and fewer leave than come.
+    assert!(held.count() >= ROUNDS as usize / 2);
+    assert!(merges >= ROUNDS as usize / 5, "{merges} merges");
+    assert!(upkept.iter().any(|name| name.starts_with("merged-")));
+    assert!(upkept.iter().any(|name| name.starts_with("snapshot")));
 }

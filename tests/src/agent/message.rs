@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use dhcproto::v4::relay::{RelayAgentInformation, RelayInfo};
 use dhcproto::v4::{DhcpOption, Flags, Message, MessageType, Opcode, OptionCode};
 use dhcproto::{Decodable, Decoder, Encodable, Encoder};
 
@@ -80,7 +81,7 @@ impl Query {
     }
 
     /// The datagram. Without a relay the reply is asked for by broadcast.
-    pub(super) fn encode(&self, xid: u32, giaddr: Ipv4Addr) -> Vec<u8> {
+    pub(super) fn encode(&self, xid: u32, (giaddr, circuit): (Ipv4Addr, Option<u32>)) -> Vec<u8> {
         let none = Ipv4Addr::UNSPECIFIED;
         let hardware = self.subscriber.chaddr();
         let mut message = Message::new_with_id(xid, none, none, none, giaddr, &hardware);
@@ -111,6 +112,12 @@ impl Query {
         message.opts_mut().insert(DhcpOption::MessageType(kind));
         for option in options {
             message.opts_mut().insert(option);
+        }
+        if let Some(circuit) = circuit {
+            let mut info = RelayAgentInformation::default();
+            info.insert(RelayInfo::AgentCircuitId(circuit.to_be_bytes().into()));
+            let info = DhcpOption::RelayAgentInformation(info);
+            message.opts_mut().insert(info);
         }
         let mut octets = Vec::with_capacity(300);
         message

@@ -31,6 +31,8 @@ pub struct Agent {
     socket: UdpSocket,
     to: SocketAddrV4,
     giaddr: Ipv4Addr,
+    /// Each conversation comes by a circuit of its own.
+    moving: bool,
     xid: u32,
 }
 
@@ -43,8 +45,17 @@ impl Agent {
             socket,
             to: SocketAddrV4::new(server, SERVER_PORT),
             giaddr,
+            moving: false,
             xid: 1,
         }
+    }
+
+    /// The relay names another circuit in each conversation. So no REQUEST is taken for a repeated
+    /// one, and each ACK has a record of its own in the store.
+    #[must_use]
+    pub fn with_moving_clients(mut self) -> Self {
+        self.moving = true;
+        self
     }
 
     /// Clients on `interface` of `namespace`, which has no address.
@@ -57,6 +68,7 @@ impl Agent {
             socket: open(namespace, Ipv4Addr::UNSPECIFIED, CLIENT_PORT),
             to: SocketAddrV4::new(Ipv4Addr::BROADCAST, SERVER_PORT),
             giaddr: Ipv4Addr::UNSPECIFIED,
+            moving: false,
             xid: 1,
         }
     }
@@ -110,7 +122,8 @@ impl Agent {
     }
 
     fn send(&self, query: &Query, xid: u32) {
-        let octets = query.encode(xid, self.giaddr);
+        let circuit = self.moving.then_some(xid);
+        let octets = query.encode(xid, (self.giaddr, circuit));
         // A full socket or a neighbour not yet found is a lost datagram; the query is repeated.
         drop(self.socket.send_to(&octets, self.to));
     }
