@@ -109,6 +109,21 @@ impl Lessor {
         self.process.wait_for("server.ready");
     }
 
+    /// Starts it again; false if it ends with this complaint instead of serving.
+    pub fn restart_unless(&mut self, complaint: &str) -> bool {
+        self.begin_restart();
+        wait::until("a server that serves or ends", || {
+            let ended = self.process.ended();
+            let log = self.log();
+            assert!(
+                ended.is_none() || log.contains(complaint),
+                "{ended:?}: {log}"
+            );
+            let ready = log.contains("server.ready");
+            (ready || ended.is_some()).then_some(ended.is_none())
+        })
+    }
+
     /// Starts it again, without waiting until it serves.
     pub fn begin_restart(&mut self) {
         self.starts += 1;

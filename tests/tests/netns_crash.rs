@@ -24,6 +24,8 @@ use lessor_tests::{may_make_namespaces, wait};
 const ROUNDS: u32 = 50;
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const GIADDR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+/// Clients before the first kill: with few, one renews again before its last ACK is sent.
+const FIRST: u32 = 2000;
 /// New clients of a round, as long as it lasts.
 const NEWCOMERS: u32 = 400;
 /// Clients that ask for their address after each restart; the store is asked for all.
@@ -44,10 +46,25 @@ fn upkeep(store: &Path) -> BTreeSet<String> {
         .collect()
 }
 
+/// The first clients.
+fn populate(agent: &mut Agent, held: &mut Held) {
+    let traffic = Traffic::default();
+    let mut load = Load::new(held, 0..FIRST, SERVER, &traffic);
+    load.coming = 1;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            wait::until_true("the first clients", || traffic.acks() >= u64::from(FIRST));
+            traffic.end();
+        });
+        agent.converse(&mut load, WINDOW);
+    });
+}
+
 /// Load until a kill at some moment, now and then while the server is about to end by itself.
 fn load(agent: &mut Agent, server: &mut Lessor, held: &mut Held, round: u32) -> u64 {
     let traffic = Traffic::default();
-    let newcomers = round * NEWCOMERS..(round + 1) * NEWCOMERS;
+    let first = FIRST + round * NEWCOMERS;
+    let newcomers = first..first + NEWCOMERS;
     let mut load = Load::new(held, newcomers, SERVER, &traffic);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -90,6 +107,7 @@ fn every_ack_that_a_client_saw_outlives_kill_nine() {
     let mut server = Lessor::start(&lab, &server, &config);
     let mut agent = Agent::relay(&relay, GIADDR, SERVER).with_moving_clients();
     let mut held = Held::default();
+    populate(&mut agent, &mut held);
     let mut upkept = BTreeSet::new();
     let (mut acks, mut merges) = (0, 0);
     for round in 0..ROUNDS {
@@ -111,8 +129,8 @@ fn every_ack_that_a_client_saw_outlives_kill_nine() {
             held.count()
         );
     }
-    // Every round has seen an ACK, and fewer leave than come.
-    assert!(held.count() >= ROUNDS as usize / 2);
+    // Fewer leave than come.
+    assert!(held.count() >= FIRST as usize / 2);
     assert!(merges >= ROUNDS as usize / 5, "{merges} merges");
     assert!(upkept.iter().any(|name| name.starts_with("merged-")));
     assert!(upkept.iter().any(|name| name.starts_with("snapshot")));

@@ -23,7 +23,7 @@ const CLIENT_PORT: u16 = 68;
 
 /// A client repeats a message after this time, sooner than the 4 s of RFC 2131 §4.1: the links of
 /// a laboratory have no way to be slow.
-const REPEAT: Duration = Duration::from_secs(2);
+const REPEAT: Duration = Duration::from_millis(700);
 
 /// The socket of the agent's clients.
 #[derive(Debug)]
