@@ -401,7 +401,7 @@ fn round(seed: u64) -> Tally {
     let report = report(&disk).unwrap();
     assert_eq!(report.faults, [], "{why}");
     // Tables for tests are never given back.
-    if seed % 4 == 0 {
+    if seed.is_multiple_of(4) {
         let (recovered, _log) = open(&disk.after_kill()).unwrap();
         let known = known(&recovered);
         for workers in [1, 2, 3] {
