@@ -16,6 +16,7 @@ use lessor::dataplane::counters::Counters;
 use lessor::dataplane::desk::{Inquiry, desk};
 use lessor::dataplane::exchange::Snapshot;
 use lessor::dataplane::gauges::Gauges;
+use lessor::dataplane::handover::mesh;
 use lessor::dataplane::host::Host;
 use lessor::dataplane::neighbors::Neighbors;
 use lessor::dataplane::parked::ParkedReplies;
@@ -26,7 +27,7 @@ use lessor::dataplane::routes::Routes;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, JournalRing};
 use lessor::store::{Batch, Lsn, ring};
-use lessor_benches::{Client, NOW, SERVER_MAC, Say, configure, shard, shuffled, spec};
+use lessor_benches::{Client, NOW, SERVER_MAC, Say, configure, shards, shuffled, spec};
 use rtrb::RingBuffer;
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,99 +35,128 @@ use std::time::Instant;
 const BURST: usize = 32;
 const LEASED: u32 = 1024;
 
-struct Bench {
+/// One worker and its end of the journal.
+struct Member {
     worker: Worker<MemPort, JournalRing>,
-    wire: MemWire,
     drain: Drain,
-    batch: Batch,
     taken: u64,
     _inquiry: Inquiry,
 }
 
-fn device() -> (MemPort, MemWire) {
+/// One worker, or several that hand their clients over, each with a queue.
+struct Bench {
+    members: Vec<Member>,
+    wire: MemWire,
+    batch: Batch,
+}
+
+fn devices(workers: u8) -> (Vec<MemPort>, MemWire) {
     let facts = Facts {
         mac: SERVER_MAC,
         udp_checksum_offload: false,
         rx_checksum: RxChecksum::Verify,
     };
     let packets = 4 * BURST;
-    MemPort::new(MemConfig { facts, packets })
+    let workers = usize::from(workers);
+    MemPort::of_queues(MemConfig { facts, packets }, workers, workers)
 }
 
 impl Bench {
-    fn new() -> Self {
+    fn new(workers: u8) -> Self {
         let spec = spec(2 * LEASED);
         let routes = Routes::new(&spec.links, &[]);
         let config = configure(spec);
-        let (port, wire) = device();
-        let (journal, drain) = ring(1 << 10);
-        let (notices, _) = RingBuffer::new(64);
-        let (desk, inquiry) = desk();
-        let worker = Worker::new(Parts {
-            ports: Ports::new([port]),
-            host: Host::new(Arc::new(Neighbors::new(64, 1)), 0, 1),
-            shard: shard(&config, 2 * LEASED, LEASED),
-            journal,
-            parked: ParkedReplies::new(BURST, Duration::from_secs(2)),
-            snapshot: Arc::new(Snapshot { config, routes }),
-            counters: Arc::new(Counters::new()),
-            gauges: Arc::new(Gauges::default()),
-            notices,
-            desk,
-        });
+        let (ports, wire) = devices(workers);
+        let shards = shards(&config, (2 * LEASED, LEASED), workers);
+        let snapshot = Arc::new(Snapshot { config, routes });
+        let neighbors = Arc::new(Neighbors::new(64, 1));
+        let many = usize::from(workers);
+        let queues = ports.into_iter().zip(mesh(many, 4 * BURST)).zip(shards);
+        let member = |(me, ((port, peers), shard))| {
+            let (journal, drain) = ring(1 << 10);
+            let (notices, _) = RingBuffer::new(64);
+            let (desk, inquiry) = desk();
+            let worker = Worker::new(Parts {
+                ports: Ports::new([port]),
+                peers,
+                host: Host::new(Arc::clone(&neighbors), me, many),
+                shard,
+                journal,
+                parked: ParkedReplies::new(BURST, Duration::from_secs(2)),
+                snapshot: Arc::clone(&snapshot),
+                counters: Arc::new(Counters::new()),
+                gauges: Arc::new(Gauges::default()),
+                notices,
+                desk,
+            });
+            Member {
+                worker,
+                drain,
+                taken: 0,
+                _inquiry: inquiry,
+            }
+        };
         let mut bench = Self {
-            worker,
+            members: queues.enumerate().map(member).collect(),
             wire,
-            drain,
             batch: Batch::new(Lsn(1)),
-            taken: 0,
-            _inquiry: inquiry,
         };
         bench.introduce();
         bench
     }
 
-    /// Lets the worker say who it is, so that no announcement is counted as a reply.
+    /// Lets the workers say who they are, so that no announcement is counted as a reply.
     fn introduce(&mut self) {
-        self.worker.housekeep(NOW);
-        self.worker.poll(NOW);
+        for member in &mut self.members {
+            member.worker.housekeep(NOW);
+            member.worker.poll(NOW);
+        }
         drop(self.wire.take_sent());
     }
 
-    /// Lets the worker answer one burst, by two polls if its replies wait for the disk.
-    fn answer(&mut self, frames: &[MemFrame]) -> Duration {
-        deliver(&self.wire, frames);
+    /// Lets the workers answer one burst that came into `queue`, by two polls if its replies wait
+    /// for the disk.
+    fn answer(&mut self, queue: usize, frames: &[MemFrame]) -> Duration {
+        deliver(&self.wire, queue, frames);
         let begin = Instant::now();
-        self.worker.poll(NOW);
+        for member in &mut self.members {
+            member.worker.poll(NOW);
+        }
         let mut took = begin.elapsed();
-        self.batch.reset(Lsn(1));
-        let records = self.drain.take(0, &mut self.batch, usize::MAX);
-        if records > 0 {
-            self.taken += records as u64;
-            self.drain.publish(self.taken);
-            let begin = Instant::now();
-            self.worker.poll(NOW);
-            took += begin.elapsed();
+        for member in &mut self.members {
+            self.batch.reset(Lsn(1));
+            let records = member.drain.take(0, &mut self.batch, usize::MAX);
+            if records > 0 {
+                member.taken += records as u64;
+                member.drain.publish(member.taken);
+                let begin = Instant::now();
+                member.worker.poll(NOW);
+                took += begin.elapsed();
+            }
         }
         assert_eq!(self.wire.take_sent().len(), frames.len());
         took
     }
 }
 
-fn deliver(wire: &MemWire, frames: &[MemFrame]) {
+fn deliver(wire: &MemWire, queue: usize, frames: &[MemFrame]) {
     for frame in frames {
-        assert!(wire.deliver(frame), "the device is out of packets");
+        assert!(
+            wire.deliver_to(queue, frame),
+            "the device is out of packets"
+        );
     }
 }
 
-/// A burst of frames of clients that hold a lease.
-fn bursts(say: fn(Client) -> Say) -> Vec<Vec<MemFrame>> {
-    let frame = |client: &Client| {
+/// Bursts of frames of those clients that hold a lease and are `whose`.
+fn bursts(whose: fn(&Client) -> bool, say: fn(Client) -> Say) -> Vec<Vec<MemFrame>> {
+    let frame = |client: Client| {
         let mut octets = [0; 600];
-        let len = say(*client).write_frame(*client, &mut octets);
+        let len = say(client).write_frame(client, &mut octets);
         MemFrame::from(&octets[..len])
     };
-    let frames: Vec<MemFrame> = shuffled(0, LEASED).iter().map(frame).collect();
+    let clients = shuffled(0, LEASED).into_iter().filter(whose);
+    let frames: Vec<MemFrame> = clients.map(frame).collect();
     frames.chunks_exact(BURST).map(<[_]>::to_vec).collect()
 }
 
@@ -149,19 +179,29 @@ fn each(criterion: &mut Criterion, name: &str, mut burst: impl FnMut(usize) -> D
 }
 
 fn workers(criterion: &mut Criterion) {
-    let discovers = bursts(|_| Say::Discover);
-    let renewals = bursts(|client| Say::Renew(client.addr()));
-    let mut bench = Bench::new();
+    let discovers = bursts(|_| true, |_| Say::Discover);
+    let renewals = bursts(|_| true, |client| Say::Renew(client.addr()));
+    let mut bench = Bench::new(1);
     each(criterion, "worker/DISCOVER to OFFER", |at| {
-        bench.answer(&discovers[at % discovers.len()])
+        bench.answer(0, &discovers[at % discovers.len()])
     });
     each(criterion, "worker/renewal to ACK", |at| {
-        bench.answer(&renewals[at % renewals.len()])
+        bench.answer(0, &renewals[at % renewals.len()])
     });
-    let (mut port, wire) = device();
+    // The same clients, received by their own worker and by the other one: on one core here.
+    let of_second = bursts(|client| client.owner(2) == 1, |_| Say::Discover);
+    let mut bench = Bench::new(2);
+    for (name, queue) in [("own", 1), ("handed over", 0)] {
+        let name = format!("worker/DISCOVER to OFFER, one of two workers, {name}");
+        each(criterion, &name, |at| {
+            bench.answer(queue, &of_second[at % of_second.len()])
+        });
+    }
+    let (mut ports, wire) = devices(1);
+    let mut port = ports.swap_remove(0);
     let mut received = Vec::with_capacity(BURST);
     each(criterion, "worker/the device alone", |at| {
-        deliver(&wire, &discovers[at % discovers.len()]);
+        deliver(&wire, 0, &discovers[at % discovers.len()]);
         let begin = Instant::now();
         port.receive(&mut received);
         port.transmit(&mut received);

@@ -14,7 +14,7 @@ use dhcp_proto::config::{
     Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionEntry, OptionSet,
     PoolSpec, Prefix, Rules, Spec, SubnetSpec,
 };
-use dhcp_proto::identity::{HashKey, IdentityMode};
+use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Origin, Record, RecordKind};
 use dhcp_proto::restart::Reading;
 use dhcp_proto::shard::{Restored, Shard};
@@ -107,23 +107,32 @@ pub fn configure(spec: Spec) -> Config {
 /// clients below `leased` hold the addresses of their numbers.
 #[must_use]
 pub fn shard(config: &Config, capacity: u32, leased: u32) -> Shard {
+    shards(config, (capacity, leased), 1).swap_remove(0)
+}
+
+/// The same for `workers` shards, each with room for all; a client is in the one that it belongs
+/// to.
+#[must_use]
+pub fn shards(config: &Config, (capacity, leased): (u32, u32), workers: u8) -> Vec<Shard> {
     let sizes = Sizes::for_capacity(capacity as usize, 0);
-    let bindings = Bindings::new(Storage {
-        buckets: hugemem::slice_with(sizes.buckets, |_| Bucket::EMPTY)
-            .expect("buckets")
-            .slice,
-        slots: hugemem::slice_with(sizes.slots, |_| Slot::EMPTY)
-            .expect("slots")
-            .slice,
-        pages: hugemem::slice_with(sizes.pages, |_| Page::EMPTY)
-            .expect("pages")
-            .slice,
-    });
-    let mut shard = Shard::new((Worker(0), 1), KEY, bindings, config).expect("few networks");
+    let empty = |worker| {
+        let bindings = Bindings::new(Storage {
+            buckets: hugemem::slice_with(sizes.buckets, |_| Bucket::EMPTY)
+                .expect("buckets")
+                .slice,
+            slots: hugemem::slice_with(sizes.slots, |_| Slot::EMPTY)
+                .expect("slots")
+                .slice,
+            pages: hugemem::slice_with(sizes.pages, |_| Page::EMPTY)
+                .expect("pages")
+                .slice,
+        });
+        let place = (Worker(worker), u16::from(workers));
+        Shard::new(place, KEY, bindings, config).expect("few networks")
+    };
+    let mut shards: Vec<Shard> = (0..workers).map(empty).collect();
     for client in (0..leased).map(Client) {
-        let mac = client.mac();
-        let mut identity = [2, 1, 0, 0, 0, 0, 0, 0];
-        identity[2..].copy_from_slice(&mac.0);
+        let (mac, identity) = (client.mac(), client.identity());
         let second = u64::from(NOW.secs());
         let record = Record {
             kind: RecordKind::Active,
@@ -141,10 +150,11 @@ pub fn shard(config: &Config, capacity: u32, leased: u32) -> Shard {
             chaddr: &mac.0,
             agent_info: &[],
         };
-        let restored = shard.restore(config, &record, &Reading::at(NOW.secs()));
+        let owner = usize::from(client.owner(workers));
+        let restored = shards[owner].restore(config, &record, &Reading::at(NOW.secs()));
         assert_eq!(restored, Restored::Taken);
     }
-    shard
+    shards
 }
 
 /// A client by its number.
@@ -157,6 +167,19 @@ impl Client {
     pub fn mac(self) -> Mac {
         let [a, b, c, d] = self.0.to_be_bytes();
         Mac([0x00, 0x1f, a, b, c, d])
+    }
+
+    /// What its binding is found by.
+    fn identity(self) -> [u8; 8] {
+        let mut identity = [2, 1, 0, 0, 0, 0, 0, 0];
+        identity[2..].copy_from_slice(&self.mac().0);
+        identity
+    }
+
+    /// The worker among `workers` that owns it.
+    #[must_use]
+    pub fn owner(self, workers: u8) -> u16 {
+        shard_of(KEY.hash(&self.identity()), workers.into())
     }
 
     /// The address that the client of a [`shard`] holds.

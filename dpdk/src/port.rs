@@ -78,9 +78,9 @@ impl Port {
         let opened = Opened::plug(eal, Device::parse(device)?)?;
         let facts = setup::start(&opened, pool, config)?;
         let opened = Arc::new(opened);
-        let rx = (0..config.rx_queues).map(|queue| RxQueue::new(Arc::clone(&opened), queue));
-        let tx = (0..config.tx_queues)
-            .map(|queue| TxQueue::new(Arc::clone(&opened), queue, facts.offloads));
+        let (rx, tx) = facts.queues;
+        let rx = (0..rx).map(|queue| RxQueue::new(Arc::clone(&opened), queue));
+        let tx = (0..tx).map(|queue| TxQueue::new(Arc::clone(&opened), queue, facts.offloads));
         Ok(StartedPort {
             rx: rx.collect(),
             tx: tx.collect(),

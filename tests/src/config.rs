@@ -9,6 +9,8 @@ use std::{env, process, thread};
 /// What the tests vary: a server of one port with one network.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Workers. One runs on a core of its own; several take whatever there is.
+    pub workers: u16,
     /// The port's address with its prefix length.
     pub address: String,
     /// The subnet of the clients.
@@ -38,6 +40,7 @@ impl Config {
     #[must_use]
     pub fn new(pool: &str) -> Self {
         Self {
+            workers: 1,
             address: "10.77.0.1/24".into(),
             subnet: "10.77.0.0/24".into(),
             pool: pool.into(),
@@ -68,8 +71,8 @@ impl Config {
         format!(
             r#"
 [server]
-workers = 1
-cores = [{core}]
+workers = {workers}
+{cores}
 max_parked = 1024
 mbufs = 4096
 control = "{dir}/control.sock"
@@ -104,7 +107,8 @@ prefix = "{subnet}"
 pools = ["{pool}"]
 options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
 "#,
-            core = next_core(),
+            workers = self.workers,
+            cores = self.cores_text(),
             store = store.display(),
             segment_size = self.segment_size_text(),
             address = self.address,
@@ -117,6 +121,13 @@ options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
             pool = self.pool,
             router = self.router,
         )
+    }
+
+    fn cores_text(&self) -> String {
+        if self.workers > 1 {
+            return String::new();
+        }
+        format!("cores = [{}]", next_core())
     }
 
     fn routes_text(&self) -> String {

@@ -103,6 +103,12 @@ impl Lessor {
         prlimit(pid, Resource::Fsize, limit).expect("the server runs");
     }
 
+    /// Writes it another configuration, for when it is started again.
+    pub fn reconfigure(&self, config: &Config) {
+        let text = config.text(&self.dir, "eth0");
+        fs::write(self.dir.join("lessor.toml"), text).expect("the configuration");
+    }
+
     /// Starts it again with the store that it left.
     pub fn restart(&mut self) {
         self.begin_restart();

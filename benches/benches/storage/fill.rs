@@ -28,7 +28,7 @@ pub(crate) fn in_disorder(count: u32, pass: u64) -> Vec<Client> {
         .collect()
 }
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -72,7 +72,7 @@ pub(crate) fn commit(log: &mut Log, mut batch: Batch, octets: &[u8]) -> Batch {
         batch.push(record, &[]);
     }
     log.submit(batch);
-    log.completed().expect("a durable commit").batch
+    log.completed().expect("a durable commit").into_batch()
 }
 
 /// Commits a lease of each of `clients`, and tells after each commit how many records there were.

@@ -38,7 +38,7 @@ pub(crate) fn spread(values: &[f64]) -> (f64, f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let at = |i: usize| sorted.get(i).copied().unwrap_or(f64::NAN);
-    let middle = if sorted.len() % 2 == 0 {
+    let middle = if sorted.len().is_multiple_of(2) {
         let upper = sorted.len() / 2;
         f64::midpoint(at(upper.saturating_sub(1)), at(upper))
     } else {

@@ -94,6 +94,9 @@ pub enum Event {
     PortUp,
     /// A port has no carrier. Look at cable and peer; service resumes by itself.
     PortDown,
+    /// A device has fewer queues than there are workers; some receive and send by way of others.
+    /// Give it more (`qpairs`), or run fewer workers.
+    PortQueues,
     /// A client found its address in use and declined it; the address is set aside for the
     /// probation time. Look for a host with a fixed address in the pool, and exclude it.
     LeaseDeclined,
@@ -109,7 +112,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -142,6 +145,7 @@ impl Event {
         Self::ClockHoldOver,
         Self::PortUp,
         Self::PortDown,
+        Self::PortQueues,
         Self::LeaseDeclined,
         Self::LeaseDeclinesExceeded,
         Self::PoolExhausted,
@@ -184,6 +188,7 @@ impl Event {
             Self::ClockHoldOver => "clock.hold_over",
             Self::PortUp => "port.up",
             Self::PortDown => "port.down",
+            Self::PortQueues => "port.queues",
             Self::LeaseDeclined => "lease.declined",
             Self::LeaseDeclinesExceeded => "lease.declines_exceeded",
             Self::PoolExhausted => "pool.exhausted",

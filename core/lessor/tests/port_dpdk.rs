@@ -151,7 +151,7 @@ fn exchange(frames: &[Vec<u8>], counters: &Counters) -> Vec<Vec<u8>> {
             mut tx,
         },
     ) = open(&from, &to);
-    let queues = (rx.remove(0), tx.remove(0));
+    let queues = (Some(rx.remove(0)), Some(tx.remove(0)));
     let mut ports = Ports::new([DpdkPort::new(&port, queues, pool, RxChecksum::Verify)]);
     let mut burst = Vec::with_capacity(BURST);
     ports.receive(0, &mut burst, counters);

@@ -9,6 +9,8 @@ pub struct PortConfig {
     pub rx_queues: u16,
     /// Transmit queues, one for each worker.
     pub tx_queues: u16,
+    /// Takes a device with fewer queues than that as it is.
+    pub fewer_queues: bool,
     /// Frames that a receive queue holds; moved into the device's limits.
     pub rx_descriptors: u16,
     /// Frames that a transmit queue holds; moved into the device's limits.
@@ -28,6 +30,7 @@ impl Default for PortConfig {
         Self {
             rx_queues: 1,
             tx_queues: 1,
+            fewer_queues: false,
             rx_descriptors: 1024,
             tx_descriptors: 1024,
             mtu: None,

@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) rss: bool,
     pub(super) promiscuous: bool,
     pub(super) driver: String,
+    /// Receive and transmit queues.
+    pub(super) queues: (u16, u16),
 }
 
 /// Sets the port up as `config` wants it, and starts it.
@@ -32,6 +34,12 @@ pub(super) fn start(
     config: &PortConfig,
 ) -> Result<Facts, PortError> {
     let info = port.inspect()?;
+    let mut config = config.clone();
+    if config.fewer_queues {
+        config.rx_queues = config.rx_queues.min(info.max_rx_queues);
+        config.tx_queues = config.tx_queues.min(info.max_tx_queues);
+    }
+    let config = &config;
     if config.rx_queues > info.max_rx_queues || config.tx_queues > info.max_tx_queues {
         return Err(PortError::TooManyQueues {
             device: port.device.asked(),
@@ -65,6 +73,7 @@ pub(super) fn start(
         rss,
         promiscuous: port.promiscuous(config.promiscuous)?,
         driver: driver_name(&info),
+        queues: (config.rx_queues, config.tx_queues),
     })
 }
 

@@ -39,6 +39,16 @@ pub fn client(n: u8) -> Client {
     }
 }
 
+/// As [`client`], of as many as there may be.
+pub fn numbered(n: u16) -> Client {
+    let [high, low] = n.to_be_bytes();
+    Client {
+        mac: Mac([2, 0, 0, 1, high, low]),
+        xid: u32::from(n),
+        ..client(0)
+    }
+}
+
 impl Client {
     fn with(mut self, code: u8, data: &[u8]) -> Self {
         self.options
@@ -69,6 +79,33 @@ impl Client {
     pub fn release(mut self, addr: Ipv4Addr) -> Self {
         (self.ciaddr, self.src, self.dst, self.dst_mac) = (addr, addr, SERVER, SERVER_MAC);
         self.with(53, &[7]).with(54, &SERVER.octets())
+    }
+
+    /// INIT-REBOOT.
+    pub fn reboot(self, addr: Ipv4Addr) -> Self {
+        self.with(53, &[3]).with(50, &addr.octets())
+    }
+
+    pub fn decline(self, addr: Ipv4Addr) -> Self {
+        self.with(53, &[4])
+            .with(50, &addr.octets())
+            .with(54, &SERVER.octets())
+    }
+
+    pub fn inform(mut self, addr: Ipv4Addr) -> Self {
+        (self.ciaddr, self.src) = (addr, addr);
+        self.with(53, &[8])
+    }
+
+    pub fn named(self, client_id: &[u8]) -> Self {
+        self.with(61, client_id)
+    }
+
+    /// Option 82 with a circuit of this name.
+    pub fn on_circuit(self, circuit: &[u8]) -> Self {
+        let mut info = vec![1, u8::try_from(circuit.len()).unwrap()];
+        info.extend_from_slice(circuit);
+        self.with(82, &info)
     }
 
     pub fn relayed(mut self, giaddr: Ipv4Addr) -> Self {

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     missing_docs,
     missing_debug_implementations,
     unreachable_pub,
@@ -18,4 +19,7 @@ mod fence;
 mod frames;
 mod rig;
 mod slow;
+mod team;
+mod threads;
 mod ways;
+mod workers;

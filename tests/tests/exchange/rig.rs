@@ -19,6 +19,7 @@ use lessor::dataplane::counters::{Counters, Group, Snapshot as Counted};
 use lessor::dataplane::desk::{Inquiry, desk};
 use lessor::dataplane::exchange::Snapshot;
 use lessor::dataplane::gauges::Gauges;
+use lessor::dataplane::handover::Peers;
 use lessor::dataplane::host::Host;
 use lessor::dataplane::neighbors::Neighbors;
 use lessor::dataplane::parked::ParkedReplies;
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 pub const MAX_PARKED: usize = 8;
 pub const PACKETS: usize = 256;
+pub const KEY: HashKey = HashKey([3; 16]);
 
 pub struct Rig {
     pub worker: Worker<MemPort, JournalRing>,
@@ -58,6 +60,8 @@ pub struct Sent {
     pub dst_port: u16,
     pub kind: MessageType,
     pub yiaddr: Ipv4Addr,
+    pub xid: u32,
+    pub chaddr: Mac,
 }
 
 fn prefix(addr: [u8; 4], len: u8) -> Prefix {
@@ -107,50 +111,69 @@ fn link(vids: (u16, u16), addr: [u8; 4]) -> Link {
     }
 }
 
-impl Rig {
-    /// 10.0.0.1 untagged, with 10.0.1.0/24 on the same link, 10.1.0.1 in VLAN 100, 10.2.0.1 in VLANs 200/30; network 10.9.0.0/24
-    /// behind relays.
-    pub fn new() -> Self {
-        let links = vec![
-            link((0, 0), [10, 0, 0, 1]),
-            link((100, 0), [10, 1, 0, 1]),
-            link((200, 30), [10, 2, 0, 1]),
-        ];
-        let mut home = network(0, "home", [10, 0, 0]);
-        home.subnets.push(subnet([10, 0, 1]));
-        let networks = vec![
-            home,
-            network(1, "vlan", [10, 1, 0]),
-            network(2, "qinq", [10, 2, 0]),
-            network(3, "far", [10, 9, 0]),
-        ];
-        let routes = Routes::new(&links, &[]);
-        let mut directory = Directory::builder(None);
-        for pool in networks
-            .iter()
-            .flat_map(|n| &n.subnets)
-            .flat_map(|subnet| &subnet.pools)
-        {
+/// 10.0.0.1 untagged, with 10.0.1.0/24 on the same link, 10.1.0.1 in VLAN 100, 10.2.0.1 in VLANs
+/// 200/30; network 10.9.0.0/24 behind relays.
+pub fn spec() -> Spec {
+    let links = vec![
+        link((0, 0), [10, 0, 0, 1]),
+        link((100, 0), [10, 1, 0, 1]),
+        link((200, 30), [10, 2, 0, 1]),
+    ];
+    let mut home = network(0, "home", [10, 0, 0]);
+    home.subnets.push(subnet([10, 0, 1]));
+    let networks = vec![
+        home,
+        network(1, "vlan", [10, 1, 0]),
+        network(2, "qinq", [10, 2, 0]),
+        network(3, "far", [10, 9, 0]),
+    ];
+    Spec { links, networks }
+}
+
+/// The configuration, with a word for each address that it names.
+pub fn snapshot(spec: Spec) -> Snapshot {
+    let routes = Routes::new(&spec.links, &[]);
+    let mut directory = Directory::builder(None);
+    for network in &spec.networks {
+        for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
             directory.name_range(Space(0), pool.first, pool.last);
         }
-        let config = Config::new(Spec { links, networks }, directory.build());
-        let bindings = Bindings::new(Storage::leaked(Sizes::for_capacity(1024, 16 << 10)));
-        let shard = Shard::new((Number(0), 1), HashKey([3; 16]), bindings, &config).unwrap();
-        let facts = Facts {
-            mac: SERVER_MAC,
-            udp_checksum_offload: false,
-            rx_checksum: RxChecksum::Verify,
-        };
-        let (port, wire) = MemPort::new(MemConfig {
-            facts,
-            packets: PACKETS,
-        });
+        for reservation in &network.reservations {
+            directory.name(Space(0), reservation.addr);
+        }
+    }
+    let config = Config::new(spec, directory.build());
+    Snapshot { config, routes }
+}
+
+/// The empty shard of worker `me` of `workers`.
+pub fn shard(config: &Config, me: u8, workers: u16) -> Shard {
+    let bindings = Bindings::new(Storage::leaked(Sizes::for_capacity(2048, 16 << 10)));
+    Shard::new((Number(me), workers), KEY, bindings, config).unwrap()
+}
+
+pub fn device(packets: usize) -> MemConfig {
+    let facts = Facts {
+        mac: SERVER_MAC,
+        udp_checksum_offload: false,
+        rx_checksum: RxChecksum::Verify,
+    };
+    MemConfig { facts, packets }
+}
+
+impl Rig {
+    /// One worker on [`spec`].
+    pub fn new() -> Self {
+        let Snapshot { config, routes } = snapshot(spec());
+        let shard = shard(&config, 0, 1);
+        let (port, wire) = MemPort::new(device(PACKETS));
         let (journal, drain) = ring(1024);
         let (notices, _) = rtrb::RingBuffer::new(64);
         let (desk, inquiry) = desk();
         let counters = Arc::new(Counters::new());
         let worker = Worker::new(Parts {
             ports: Ports::new([port]),
+            peers: Peers::none(),
             host: Host::new(Arc::new(Neighbors::new(64, 1)), 1, 2),
             shard,
             journal,
@@ -250,7 +273,8 @@ impl Rig {
     }
 }
 
-fn parse(octets: &[u8]) -> Option<Sent> {
+/// A DHCP reply, taken apart; nothing if it is another frame.
+pub fn parse(octets: &[u8]) -> Option<Sent> {
     // Checksums are verified here: the product computed them.
     frame::parse(octets, Offloads::default()).unwrap();
     let eth = Ethernet::parse(octets).unwrap();
@@ -266,5 +290,7 @@ fn parse(octets: &[u8]) -> Option<Sent> {
         dst_port: udp.dst_port(),
         kind: options.any_message_type().unwrap(),
         yiaddr: message.yiaddr(),
+        xid: message.xid(),
+        chaddr: Mac(message.chaddr().try_into().unwrap()),
     })
 }

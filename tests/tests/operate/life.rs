@@ -121,3 +121,22 @@ fn a_server_of_the_usual_size_takes_memory_as_reckoned() {
     // A page for each packet buffer, of which 65,536 hold parked replies, and 100,000 bindings.
     assert!((200..400).contains(&mib), "{mib} MiB");
 }
+
+#[test]
+fn the_number_of_workers_may_change_between_two_starts() {
+    let site = Site::new();
+    site.fill_store(20);
+    for (from, to) in [(1, 2), (2, 5), (5, 1)] {
+        site.change(&format!("workers = {from}"), &format!("workers = {to}"));
+        let server = site.serve();
+        let stats = site.lessor(&["stats", "--json"]);
+        let stats: serde_json::Value = serde_json::from_str(&stats.stdout).unwrap();
+        assert_eq!(stats["workers"], to);
+        assert_eq!(stats["counters"]["bindings"]["active"], 20);
+        for host in 10..30 {
+            let shown = site.lessor(&["leases", "show", &format!("10.77.0.{host}")]);
+            assert!(shown.stdout.contains("active"), "{shown:?}");
+        }
+        drop(stops(server, Signal::TERM));
+    }
+}

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dpdk::{
     Eal, EalConfig, EalError, LogLevel, Mempool, MempoolConfig, Offloads, Port, PortConfig,
 };
-use dpdk::{PortError, RxQueue, TxQueue};
+use dpdk::{PortError, StartedPort};
 use tracing::{info, warn};
 
 use super::StartError;
 use crate::config::{self, Settings};
-use crate::dataplane::port::RxChecksum;
+use crate::dataplane::handover;
 use crate::dataplane::port_dpdk::DpdkPort;
-use crate::dataplane::ports::BURST;
+use crate::dataplane::ports::{BURST, CARRIED, Ports};
 use crate::event::Event;
 use crate::exit::Exit;
 
@@ -34,8 +34,8 @@ pub(super) struct Devices {
     pub(super) eal: &'static Eal,
     /// One for each port of the configuration.
     pub(super) ports: Vec<Port>,
-    /// For each worker its queues, in the order of the ports.
-    pub(super) queues: Vec<Vec<DpdkPort>>,
+    /// For each worker its queues.
+    pub(super) queues: Vec<Ports<DpdkPort>>,
 }
 
 /// Whether DPDK's errors stay out of the log: while it starts and opens ports, what matters of them
@@ -67,6 +67,7 @@ fn open_all(settings: &Settings) -> Result<Devices, StartError> {
     let workers = settings.server.workers.max(1);
     let mut queues: Vec<Vec<DpdkPort>> = (0..workers).map(|_| Vec::new()).collect();
     let mut ports = Vec::new();
+    let mut transmit = Vec::new();
     for wanted in &settings.ports {
         let started = Port::open(
             eal,
@@ -83,28 +84,30 @@ fn open_all(settings: &Settings) -> Result<Devices, StartError> {
             StartError::new(exit_of_port(&error), what).because(error)
         })?;
         report(wanted, &started.port);
-        let pairs = started.rx.into_iter().zip(started.tx);
-        for (worker, pair) in queues.iter_mut().zip(pairs) {
-            worker.push(queue(&started.port, pair, pool, wanted.rx_checksum));
+        report_queues(wanted, &started, workers);
+        transmit.push(started.tx.len());
+        let StartedPort { port, rx, tx } = started;
+        // A worker that is left without a queue has its packets from others, or sends by others.
+        let mut rx = rx.into_iter();
+        let mut tx = tx.into_iter();
+        for worker in &mut queues {
+            let pair = (rx.next(), tx.next());
+            worker.push(DpdkPort::new(&port, pair, pool, wanted.rx_checksum));
         }
-        ports.push(started.port);
+        ports.push(port);
+    }
+    let mut queues: Vec<_> = queues.into_iter().map(Ports::new).collect();
+    for (number, transmit) in (0..=u8::MAX).zip(transmit) {
+        Ports::share(&mut queues, number, transmit);
     }
     Ok(Devices { eal, ports, queues })
-}
-
-fn queue(
-    port: &Port,
-    (rx, tx): (RxQueue, TxQueue),
-    pool: &'static Mempool,
-    checksum: RxChecksum,
-) -> DpdkPort {
-    DpdkPort::new(port, (rx, tx), pool, checksum)
 }
 
 fn port_config(port: &config::Port, workers: u16) -> PortConfig {
     PortConfig {
         rx_queues: workers,
         tx_queues: workers,
+        fewer_queues: true,
         rx_descriptors: port.rx_descriptors,
         tx_descriptors: port.tx_descriptors,
         mtu: Some(port.mtu),
@@ -125,8 +128,25 @@ fn report(wanted: &config::Port, port: &Port) {
     }
 }
 
-/// Packet buffers: as configured, or descriptors + caches + bursts + what may be parked, so that
-/// receiving never starves.
+/// Says so if workers are left without a queue.
+fn report_queues(wanted: &config::Port, started: &StartedPort, workers: u16) {
+    let (rx, tx) = (started.rx.len(), started.tx.len());
+    if rx.min(tx) < usize::from(workers) {
+        warn!(
+            event = %Event::PortQueues,
+            port = wanted.name,
+            device = wanted.device.as_str(),
+            receive = rx,
+            transmit = tx,
+            workers,
+            "the device has fewer queues than there are workers: the first workers receive and \
+             send for the others"
+        );
+    }
+}
+
+/// Packet buffers: as configured, or descriptors + caches + bursts + what may be parked + rings
+/// between workers, so that receiving never starves.
 fn mbufs(settings: &Settings) -> u32 {
     if let Some(mbufs) = settings.server.mbufs {
         return mbufs;
@@ -141,7 +161,14 @@ fn mbufs(settings: &Settings) -> u32 {
         .saturating_add(CACHE * 3 / 2)
         .saturating_add(IN_HAND)
         .saturating_add(settings.server.max_parked);
-    workers.saturating_mul(worker)
+    let others = workers.saturating_sub(1);
+    let pairs = workers.saturating_mul(others);
+    let handed = u32::try_from(handover::places(workers as usize)).unwrap_or(u32::MAX);
+    let lanes = u32::try_from(settings.ports.len().saturating_mul(CARRIED)).unwrap_or(u32::MAX);
+    workers
+        .saturating_mul(worker)
+        .saturating_add(pairs.saturating_mul(handed))
+        .saturating_add(others.saturating_mul(lanes))
 }
 
 fn start(settings: &Settings, mbufs: u32) -> Result<&'static Eal, StartError> {

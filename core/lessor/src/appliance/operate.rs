@@ -30,11 +30,11 @@ use crate::dataplane::counters::Counters;
 use crate::dataplane::desk::{Inquiry, desk};
 use crate::dataplane::exchange::Snapshot;
 use crate::dataplane::gauges::Gauges;
+use crate::dataplane::handover;
 use crate::dataplane::host::Host;
 use crate::dataplane::neighbors::Neighbors;
 use crate::dataplane::parked::ParkedReplies;
 use crate::dataplane::port_dpdk::DpdkPort;
-use crate::dataplane::ports::Ports;
 use crate::dataplane::routes::Routes;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
@@ -65,11 +65,6 @@ struct Handle {
 
 /// Runs the appliance until it is asked to stop.
 pub(super) fn run(settings: Settings) -> Result<(), StartError> {
-    // A worker does not yet hand a client over to the one that owns it.
-    if settings.server.workers > 1 {
-        let what = "server.workers: this release runs one worker; set it to 1";
-        return Err(StartError::new(Exit::Config, what));
-    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
@@ -202,8 +197,9 @@ impl Assembly {
         );
         plane.set_house(self.house.clone());
         let mut handles = Vec::new();
-        let parts = shards.into_iter().zip(rings).zip(queues).enumerate();
-        for (index, ((shard, journal), queues)) in parts {
+        let mesh = handover::mesh(workers, handover::places(workers));
+        let parts = shards.into_iter().zip(rings).zip(queues).zip(mesh);
+        for (index, (((shard, journal), ports), peers)) in parts.enumerate() {
             let (notify, notices) = RingBuffer::new(NOTICES);
             let (desk, inquiry): (_, Inquiry) = desk();
             let counters = Arc::new(Counters::new());
@@ -212,7 +208,8 @@ impl Assembly {
             let patience = self.settings.store.ack_timeout;
             let most = self.settings.server.max_parked as usize;
             let worker = Worker::new(Parts {
-                ports: Ports::new(queues),
+                ports,
+                peers,
                 host: Host::new(Arc::clone(&neighbors), index, workers),
                 shard,
                 journal,

@@ -19,7 +19,7 @@ use crate::control::{
     StoreTrouble,
 };
 use crate::dataplane::clock::Clock;
-use crate::dataplane::counters::Counters;
+use crate::dataplane::counters::{self, Counters, DropReason};
 use crate::dataplane::desk::Inquiry;
 use crate::dataplane::exchange::Snapshot;
 use crate::dataplane::gauges::{Gauges, GaugesView};
@@ -29,6 +29,15 @@ use crate::store::{ClockHold, Committer};
 
 /// How long accepting the clock waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Events that are told of each worker.
+const OF_WORKER: [counters::Event; 5] = [
+    counters::Event::Received,
+    counters::Event::Sent,
+    counters::Event::HandedOver,
+    counters::Event::TakenOver,
+    counters::Event::Carried,
+];
 
 /// What the control side knows of the running appliance.
 #[derive(Debug)]
@@ -80,6 +89,24 @@ impl Plane {
         self.counters.push(counters);
         self.gauges.push(gauges);
         self.inquiries.push(Mutex::new(inquiry));
+    }
+
+    /// What tells one worker from another, if there are several.
+    fn worker_counters(&self, stats: &mut Stats) {
+        if self.counters.len() < 2 {
+            return;
+        }
+        let workers = self.counters.iter().zip(&self.gauges);
+        for (worker, (counters, gauges)) in workers.enumerate() {
+            let group = format!("worker_{worker}");
+            for event in OF_WORKER {
+                stats.add(&group, event.name(), counters.count(event));
+            }
+            for reason in [DropReason::HandOverFull, DropReason::CarryFull] {
+                stats.add(&group, reason.name(), counters.dropped(reason));
+            }
+            stats.add(&group, "bindings", gauges.view().bindings);
+        }
     }
 
     fn store_counters(&self, stats: &mut Stats) {
@@ -180,6 +207,7 @@ impl ControlPlane for Plane {
         for (name, value) in self.gauges().rows() {
             stats.add("bindings", name, value);
         }
+        self.worker_counters(&mut stats);
         self.store_counters(&mut stats);
         for network in self.snapshot.config.networks() {
             for subnet in &network.subnets {

@@ -13,7 +13,7 @@ use dhcp_wire::{ipv4, udp};
 use super::arrival::Arrival;
 use super::counters::{Counters, DropReason, Event};
 use super::host::Net;
-use super::port::{HeaderLengths, Packet, Port};
+use super::port::{Facts, HeaderLengths, Packet, Port};
 use super::way::{Exit, Way};
 
 /// RFC 1812 §4.2.2.9 asks for 64 or more.
@@ -35,10 +35,19 @@ pub enum Received<'a> {
     Counted,
 }
 
-/// Reads a frame that `port` received, as far as configuration alone tells whose it is.
+/// How a packet came to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// Number of the port that received it.
+    pub port: u8,
+    /// Whether another worker has read it before: it is counted, and its checksums are right.
+    pub handed: bool,
+}
+
+/// Reads a frame that a port received, as far as configuration alone tells whose it is.
 pub fn read<'a, P: Port>(
     packet: &'a P::Packet,
-    port: u8,
+    Source { port, handed }: Source,
     net: &Net<'_, P>,
     key: &HashKey,
 ) -> Received<'a> {
@@ -46,10 +55,16 @@ pub fn read<'a, P: Port>(
         net.counters.drop(DropReason::LinkGone);
         return Received::Counted;
     };
-    let parsed = match frame::parse(packet.octets(), facts.offloads(packet)) {
+    let offloads = if handed {
+        Facts::offloads_again(packet)
+    } else {
+        facts.offloads(packet)
+    };
+    let counters = (!handed).then_some(net.counters);
+    let parsed = match frame::parse(packet.octets(), offloads) {
         Ok(Frame::Dhcp {
             eth, ip, payload, ..
-        }) => message(payload, net.counters).map(|m| (eth, ip, payload, m)),
+        }) => message(payload, counters).map(|m| (eth, ip, payload, m)),
         Ok(_) => return Received::Host,
         Err(reason) => Err(reason),
     };
@@ -90,15 +105,17 @@ pub fn read<'a, P: Port>(
     }
 }
 
-/// The message in a datagram to port 67, counted by its type.
+/// The message in a datagram to port 67, counted by its type if it is new.
 fn message<'a>(
     payload: &'a [u8],
-    counters: &Counters,
+    counters: Option<&Counters>,
 ) -> Result<(Message<'a>, dhcp_wire::dhcp::Options<'a>), Malformed> {
     let message = Message::parse_request(payload)?;
     let options = message.options()?;
-    let kind = options.any_message_type().map_or(0, |kind| kind as u8);
-    counters.message_in(kind);
+    if let Some(counters) = counters {
+        let kind = options.any_message_type().map_or(0, |kind| kind as u8);
+        counters.message_in(kind);
+    }
     options.message_type()?;
     Ok((message, options))
 }

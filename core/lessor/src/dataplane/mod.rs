@@ -12,6 +12,7 @@ pub mod desk;
 pub mod echo;
 pub mod exchange;
 pub mod gauges;
+pub mod handover;
 pub mod host;
 pub mod neighbors;
 pub mod parked;

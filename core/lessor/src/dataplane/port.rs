@@ -136,6 +136,17 @@ impl Facts {
         }
     }
 
+    /// How a packet of this port is to be parsed once its checksums have been looked at.
+    #[inline]
+    #[must_use]
+    pub fn offloads_again<P: Packet>(packet: &P) -> Offloads {
+        Offloads {
+            stripped: packet.stripped_tag(),
+            ip: Checksum::Trusted,
+            udp: Checksum::Trusted,
+        }
+    }
+
     /// What a writer puts into the checksum field of UDP. With [`udp::Fill::PseudoHeader`] the
     /// packet is then told so by [`Packet::offload_udp_checksum`].
     #[inline]

@@ -6,11 +6,12 @@ use dpdk::{Mbuf, Mempool, Offloads, RxQueue, StrippedTags, TxQueue};
 
 use super::port::{Facts, HeaderLengths, Packet, Port, RxChecksum, TooLong};
 
-/// One queue pair of a started port, and the pool that its buffers come from.
+/// One queue pair of a started port, and the pool that its buffers come from. A device with fewer
+/// queues than workers leaves some without either.
 #[derive(Debug)]
 pub struct DpdkPort {
-    rx: RxQueue,
-    tx: TxQueue,
+    rx: Option<RxQueue>,
+    tx: Option<TxQueue>,
     pool: &'static Mempool,
     facts: Facts,
     refused: u64,
@@ -21,7 +22,7 @@ impl DpdkPort {
     #[must_use]
     pub fn new(
         port: &dpdk::Port,
-        (rx, tx): (RxQueue, TxQueue),
+        (rx, tx): (Option<RxQueue>, Option<TxQueue>),
         pool: &'static Mempool,
         rx_checksum: RxChecksum,
     ) -> Self {
@@ -31,7 +32,7 @@ impl DpdkPort {
             udp_checksum_offload,
             rx_checksum,
         };
-        let refused = refused(&rx);
+        let refused = rx.as_ref().map_or(0, refused);
         Self {
             rx,
             tx,
@@ -60,12 +61,15 @@ impl Port for DpdkPort {
 
     #[inline]
     fn receive(&mut self, burst: &mut Vec<Mbuf>) -> usize {
+        let Some(rx) = &mut self.rx else {
+            return 0;
+        };
         let before = burst.len();
-        self.rx.receive(burst);
+        rx.receive(burst);
         for mbuf in burst.iter_mut().skip(before) {
             restore_inner_tag(mbuf);
         }
-        let refused = refused(&self.rx);
+        let refused = refused(rx);
         let new = refused.wrapping_sub(self.refused);
         self.refused = refused;
         usize::try_from(new).unwrap_or(usize::MAX)
@@ -73,7 +77,7 @@ impl Port for DpdkPort {
 
     #[inline]
     fn transmit(&mut self, burst: &mut Vec<Mbuf>) -> usize {
-        self.tx.transmit(burst)
+        self.tx.as_mut().map_or(0, |tx| tx.transmit(burst))
     }
 
     fn allocate(&mut self) -> Option<Mbuf> {

@@ -51,8 +51,10 @@ pub struct MemConfig {
 struct State {
     free: Vec<Room>,
     packets: usize,
-    arriving: VecDeque<MemPacket>,
-    sent: Vec<MemFrame>,
+    /// By queue.
+    arriving: Vec<VecDeque<MemPacket>>,
+    /// Each with the queue that sent it.
+    sent: Vec<(usize, MemFrame)>,
     /// Packets that the device takes at one call.
     takes: usize,
     refused: usize,
@@ -136,6 +138,7 @@ impl Packet for MemPacket {
 #[derive(Debug)]
 pub struct MemPort {
     facts: Facts,
+    queue: usize,
     state: Arc<Mutex<State>>,
 }
 
@@ -149,10 +152,19 @@ impl MemPort {
     /// A port and the wire that it is on.
     #[must_use]
     pub fn new(config: MemConfig) -> (Self, MemWire) {
+        let (mut ports, wire) = Self::of_queues(config, 1, 1);
+        // One was asked for.
+        (ports.swap_remove(0), wire)
+    }
+
+    /// The ports of `workers` workers, and the wire that all are on. The device has `queues`
+    /// queues; workers beyond them receive nothing.
+    #[must_use]
+    pub fn of_queues(config: MemConfig, workers: usize, queues: usize) -> (Vec<Self>, MemWire) {
         let state = State {
             free: (0..config.packets).map(|_| Box::new([0; ROOM])).collect(),
             packets: config.packets,
-            arriving: VecDeque::new(),
+            arriving: (0..queues).map(|_| VecDeque::new()).collect(),
             sent: Vec::new(),
             takes: usize::MAX,
             refused: 0,
@@ -161,13 +173,12 @@ impl MemPort {
         let wire = MemWire {
             state: Arc::clone(&state),
         };
-        (
-            Self {
-                facts: config.facts,
-                state,
-            },
-            wire,
-        )
+        let port = |queue| Self {
+            facts: config.facts,
+            queue,
+            state: Arc::clone(&state),
+        };
+        ((0..workers).map(port).collect(), wire)
     }
 }
 
@@ -192,8 +203,10 @@ impl Port for MemPort {
     fn receive(&mut self, burst: &mut Vec<MemPacket>) -> usize {
         let room = burst.capacity().saturating_sub(burst.len());
         let mut state = lock(&self.state);
-        let arrived = state.arriving.len().min(room);
-        burst.extend(state.arriving.drain(..arrived));
+        if let Some(arriving) = state.arriving.get_mut(self.queue) {
+            let arrived = arriving.len().min(room);
+            burst.extend(arriving.drain(..arrived));
+        }
         core::mem::take(&mut state.refused)
     }
 
@@ -201,7 +214,7 @@ impl Port for MemPort {
         let taken = lock(&self.state).takes.min(burst.len());
         for packet in burst.drain(..taken) {
             let frame = packet.to_frame();
-            lock(&self.state).sent.push(frame);
+            lock(&self.state).sent.push((self.queue, frame));
         }
         taken
     }
@@ -211,10 +224,22 @@ impl Port for MemPort {
     }
 }
 
+fn refuse(state: MutexGuard<'_, State>, packet: MemPacket) -> bool {
+    drop(state);
+    drop(packet);
+    false
+}
+
 impl MemWire {
     /// Puts a frame on the wire; `false` if the device has no packet for it, or it is too long.
     #[must_use]
     pub fn deliver(&self, frame: &MemFrame) -> bool {
+        self.deliver_to(0, frame)
+    }
+
+    /// Puts a frame into a queue of the device; `false` also if there is no such queue.
+    #[must_use]
+    pub fn deliver_to(&self, queue: usize, frame: &MemFrame) -> bool {
         let Some(mut packet) = allocate(&self.state) else {
             return false;
         };
@@ -228,7 +253,12 @@ impl MemWire {
             checksums: frame.checksums,
             ..MemFrame::default()
         };
-        lock(&self.state).arriving.push_back(packet);
+        let mut state = lock(&self.state);
+        match state.arriving.get_mut(queue) {
+            Some(arriving) => arriving.push_back(packet),
+            // The packet's end wants the lock.
+            None => return refuse(state, packet),
+        }
         true
     }
 
@@ -240,6 +270,13 @@ impl MemWire {
     /// What the device took since the last call.
     #[must_use]
     pub fn take_sent(&self) -> Vec<MemFrame> {
+        let sent = self.take_sent_by();
+        sent.into_iter().map(|(_, frame)| frame).collect()
+    }
+
+    /// The same, each with the queue that it left by.
+    #[must_use]
+    pub fn take_sent_by(&self) -> Vec<(usize, MemFrame)> {
         core::mem::take(&mut lock(&self.state).sent)
     }
 
@@ -255,7 +292,7 @@ impl MemWire {
         state
             .packets
             .saturating_sub(state.free.len())
-            .saturating_sub(state.arriving.len())
+            .saturating_sub(state.arriving.iter().map(VecDeque::len).sum())
     }
 }
 

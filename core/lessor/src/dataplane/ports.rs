@@ -1,4 +1,9 @@
 //! The ports of one worker, each with what is to be sent on it.
+//!
+//! A device may have fewer queues than there are workers. A worker without a transmit queue of its
+//! own gives what it sends to one that has one, through a ring of its own for each such port.
+
+use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::counters::{Counters, DropReason, Event};
 use super::port::{Facts, Port};
@@ -11,7 +16,14 @@ struct Lane<P: Port> {
     port: P,
     facts: Facts,
     tx: Vec<P::Packet>, // its capacity is one burst and never grows
+    /// To the worker whose queue packets leave by, if this one has none.
+    carrier: Option<Producer<P::Packet>>,
+    /// From the workers that have none.
+    carried: Vec<Consumer<P::Packet>>,
 }
+
+/// Places of the ring from a worker to the one that carries for it.
+pub const CARRIED: usize = 512;
 
 /// One queue pair of every port, by the port's number.
 #[derive(Debug)]
@@ -27,10 +39,40 @@ impl<P: Port> Ports<P> {
             facts: port.facts(),
             port,
             tx: Vec::with_capacity(BURST),
+            carrier: None,
+            carried: Vec::new(),
         };
         Self {
             lanes: ports.into_iter().map(lane).collect(),
         }
+    }
+
+    /// Lets the workers with these ports share `queues` transmit queues of port `number`, which the
+    /// first of them have. Who carries for a worker has a lower number than that.
+    pub fn share(workers: &mut [Self], number: u8, queues: usize) {
+        for worker in queues..workers.len() {
+            let Some(carrier) = worker.checked_rem(queues) else {
+                return;
+            };
+            let (to, from) = RingBuffer::new(CARRIED);
+            if let Some(lane) = workers.get_mut(carrier).and_then(|w| w.lane(number)) {
+                lane.carried.push(from);
+            }
+            if let Some(lane) = workers.get_mut(worker).and_then(|w| w.lane(number)) {
+                lane.carrier = Some(to);
+            }
+        }
+    }
+
+    fn lane(&mut self, number: u8) -> Option<&mut Lane<P>> {
+        self.lanes.get_mut(usize::from(number))
+    }
+
+    /// Whether no worker that this one carries for is there any more, or has something to send.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let mut carried = self.lanes.iter().flat_map(|lane| &lane.carried);
+        carried.all(|ring| ring.is_abandoned() && ring.is_empty())
     }
 
     /// The numbers of the ports.
@@ -87,12 +129,23 @@ impl<P: Port> Ports<P> {
             if !lane.tx.is_empty() {
                 lane.flush(counters);
             }
+            if !lane.carried.is_empty() {
+                lane.carry(counters);
+            }
         }
     }
 }
 
 impl<P: Port> Lane<P> {
     fn flush(&mut self, counters: &Counters) {
+        if let Some(carrier) = &mut self.carrier {
+            let room = carrier.slots().min(self.tx.len());
+            if let Ok(chunk) = carrier.write_chunk_uninit(room) {
+                chunk.fill_from_iter(self.tx.drain(..room));
+            }
+            counters.drops(DropReason::CarryFull, self.tx.len());
+            return self.tx.clear();
+        }
         let offered = self.tx.len();
         let taken = self.port.transmit(&mut self.tx);
         let left = self.tx.len();
@@ -103,5 +156,20 @@ impl<P: Port> Lane<P> {
             offered.saturating_sub(taken).saturating_sub(left),
         );
         self.tx.clear();
+    }
+
+    /// Sends a burst of each worker that has no queue.
+    fn carry(&mut self, counters: &Counters) {
+        for at in 0..self.carried.len() {
+            while self.tx.len() < BURST
+                && let Some(packet) = self.carried.get_mut(at).and_then(|ring| ring.pop().ok())
+            {
+                self.tx.push(packet);
+            }
+            if !self.tx.is_empty() {
+                counters.events(Event::Carried, self.tx.len());
+                self.flush(counters);
+            }
+        }
     }
 }

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //!  queue ─► burst ─► read (parse, network, client) ─► decide ─► write over the query ─┬─► queue
-//!                     prefetch bucket │ prefetch slot                                 │
-//!                                     ▼                                               │
-//!                            records ─► journal ring ··· watermark ─► parked reply ───┘
+//!             ▲          │  prefetch bucket │ prefetch slot                           │
+//!             │          ▼                  ▼                                         │
+//!        other workers ◄─┘         records ─► journal ring ··· watermark ─► parked reply
 //! ```
+//!
+//! A message of a client that another worker owns goes there as it came, and is answered from
+//! there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use dhcp_proto::config::Config;
 use dhcp_proto::record::Journal;
-use dhcp_proto::server::{self, Client, Echo, Notice, Outcome, Parked, Plan, Query};
+use dhcp_proto::server::{self, Ask, Client, Echo, Notice, Outcome, Parked, Plan, Query};
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::Instant;
 use dhcp_wire::dhcp::{Message, MessageType};
@@ -22,11 +25,12 @@ use super::arrival::Arrival;
 use super::clock::Clock;
 use super::counters::{Counters, DropReason, Event};
 use super::desk::Desk;
-use super::exchange::{self, Received, Snapshot};
+use super::exchange::{self, Received, Snapshot, Source};
 use super::gauges::Gauges;
+use super::handover::{Handed, Peers};
 use super::host::{Host, Net};
 use super::parked::{Due, ParkedReplies};
-use super::port::{Packet, Port};
+use super::port::{Facts, Packet, Port};
 use super::ports::{BURST, Ports};
 
 /// Polls between two turns of housekeeping.
@@ -39,6 +43,8 @@ const TIMERS: usize = 64;
 pub struct Parts<P: Port, J> {
     /// Its queues.
     pub ports: Ports<P>,
+    /// Its ends of the rings to and from the other workers.
+    pub peers: Peers<P::Packet>,
     /// Its side of being a host.
     pub host: Host<P::Packet>,
     /// Its bindings.
@@ -64,14 +70,50 @@ pub struct Parts<P: Port, J> {
 pub struct Worker<P: Port, J> {
     parts: Parts<P, J>,
     echo: Box<Echo>,
+    burst: Burst<P::Packet>,
+}
+
+/// Packets that are dealt with together.
+#[derive(Debug)]
+struct Burst<K> {
     /// Empty between polls; its capacity is one burst.
-    burst: Vec<P::Packet>,
+    packets: Vec<K>,
+    /// The port of each.
+    ports: [u8; BURST],
+    /// Whether another worker gave them.
+    handed: bool,
+}
+
+impl<K> Burst<K> {
+    fn empty(packets: Vec<K>) -> Self {
+        Self {
+            packets,
+            ports: [0; BURST],
+            handed: false,
+        }
+    }
+
+    /// Adds a packet; there is room for it.
+    fn push(&mut self, packet: K, port: u8) {
+        if let Some(place) = self.ports.get_mut(self.packets.len()) {
+            *place = port;
+            self.packets.push(packet);
+        }
+    }
+
+    /// The packets, each with where it came from.
+    fn sources(&self) -> impl Iterator<Item = (&K, Source)> {
+        let handed = self.handed;
+        let source = move |(packet, port)| (packet, Source { port, handed });
+        self.packets.iter().zip(self.ports).map(source)
+    }
 }
 
 /// What is to be done with a packet of a burst.
 #[derive(Debug, Clone, Copy)]
 enum Verdict {
     Host,
+    HandOver(u8),
     Reply(Plan, Arrival),
     Done,
 }
@@ -83,11 +125,12 @@ impl<P: Port, J: Journal> Worker<P, J> {
         Self {
             parts,
             echo: Box::default(),
-            burst: Vec::with_capacity(BURST),
+            burst: Burst::empty(Vec::with_capacity(BURST)),
         }
     }
 
-    /// Polls until `stop` is raised; then sends what is parked, as long as it may wait.
+    /// Polls until `stop` is raised; then answers what it was handed and sends what is parked, as
+    /// long as it may wait.
     pub fn run(&mut self, clock: &Clock, stop: &AtomicBool) {
         while !stop.load(Relaxed) {
             let now = clock.now();
@@ -97,25 +140,65 @@ impl<P: Port, J: Journal> Worker<P, J> {
                 self.poll(now);
             }
         }
-        while !self.parts.parked.is_empty() {
-            self.send_parked(clock.now());
-            self.parts.ports.flush(&self.parts.counters);
+        while !self.is_done() {
+            let now = clock.now();
+            self.take_over(now);
+            self.send(now);
             std::hint::spin_loop();
         }
     }
 
-    /// Receives one burst from every port, answers it, sends what is ready.
+    /// Whether nothing waits here, and nobody needs its queues.
+    fn is_done(&self) -> bool {
+        let Parts {
+            ports,
+            peers,
+            parked,
+            ..
+        } = &self.parts;
+        parked.is_empty() && peers.is_idle() && ports.is_idle()
+    }
+
+    /// Takes what other workers have handed over, then receives one burst from every port; answers
+    /// it, and sends what is ready.
     pub fn poll(&mut self, now: Instant) {
+        self.take_over(now);
         for port in self.parts.ports.numbers() {
             self.parts
                 .ports
-                .receive(port, &mut self.burst, &self.parts.counters);
-            if !self.burst.is_empty() {
-                self.answer(port, now);
+                .receive(port, &mut self.burst.packets, &self.parts.counters);
+            if !self.burst.packets.is_empty() {
+                self.burst.ports = [port; BURST];
+                self.answer(now);
             }
         }
+        self.send(now);
+    }
+
+    fn send(&mut self, now: Instant) {
         self.send_parked(now);
         self.parts.ports.flush(&self.parts.counters);
+    }
+
+    /// Answers one burst of each other worker.
+    #[inline]
+    fn take_over(&mut self, now: Instant) {
+        for peer in self.parts.peers.numbers() {
+            for _ in 0..BURST {
+                match self.parts.peers.take(peer) {
+                    Some(Handed::Message { packet, port }) => self.burst.push(packet, port),
+                    Some(Handed::Yield(ask)) => self.parts.on_ask(&ask, now),
+                    None => break,
+                }
+            }
+            if !self.burst.packets.is_empty() {
+                self.burst.handed = true;
+                let taken = self.burst.packets.len();
+                self.parts.counters.events(Event::TakenOver, taken);
+                self.answer(now);
+                self.burst.handed = false;
+            }
+        }
     }
 
     /// What time brings and what control asks, in bounded steps.
@@ -148,17 +231,21 @@ impl<P: Port, J: Journal> Worker<P, J> {
     }
 
     /// Answers the packets of one burst.
-    fn answer(&mut self, port: u8, now: Instant) {
-        let mut burst = core::mem::take(&mut self.burst);
+    fn answer(&mut self, now: Instant) {
+        let empty = Burst::empty(Vec::new());
+        let mut burst = core::mem::replace(&mut self.burst, empty);
         let mut verdicts = [Verdict::Done; BURST];
-        self.decide(&burst, &mut verdicts, port, now);
-        for (packet, verdict) in burst.drain(..).zip(verdicts) {
+        self.decide(&burst, &mut verdicts, now);
+        let packets = burst.packets.drain(..).zip(burst.ports);
+        for ((packet, port), verdict) in packets.zip(verdicts) {
             match verdict {
                 Verdict::Host => self.parts.on_frame(packet, port, now),
+                Verdict::HandOver(owner) => self.parts.hand_over(owner, packet, port),
                 Verdict::Reply(plan, arrival) => self.reply(packet, &plan, arrival, now),
                 Verdict::Done => {}
             }
         }
+        self.parts.peers.flush(&self.parts.counters);
         self.burst = burst;
     }
 
@@ -168,19 +255,18 @@ impl<P: Port, J: Journal> Worker<P, J> {
         clippy::large_stack_arrays,
         reason = "32 queries; the packet path allocates nothing"
     )]
-    fn decide(
-        &mut self,
-        burst: &[P::Packet],
-        verdicts: &mut [Verdict; BURST],
-        port: u8,
-        now: Instant,
-    ) {
+    fn decide(&mut self, burst: &Burst<P::Packet>, verdicts: &mut [Verdict; BURST], now: Instant) {
         let parts = &mut self.parts;
         let mut queries: [Option<(Query<'_>, Arrival)>; BURST] = [const { None }; BURST];
-        for ((packet, query), verdict) in burst.iter().zip(&mut queries).zip(verdicts.iter_mut()) {
-            match parts.read(packet, port) {
+        let packets = burst.sources().zip(&mut queries);
+        for (((packet, source), query), verdict) in packets.zip(verdicts.iter_mut()) {
+            match parts.read(packet, source) {
                 Received::Host => *verdict = Verdict::Host,
                 Received::Message(message, arrival) => {
+                    if let Some(owner) = parts.other_owner(&message) {
+                        *verdict = Verdict::HandOver(owner);
+                        continue;
+                    }
                     parts.fetch_bucket(&message);
                     *query = Some((message, arrival));
                 }
@@ -288,7 +374,7 @@ fn is_fenced(journal: &impl Journal, shard: &Shard, config: &Config, parked: &Pa
 }
 
 impl<P: Port, J: Journal> Parts<P, J> {
-    fn read<'a>(&mut self, packet: &'a P::Packet, port: u8) -> Received<'a> {
+    fn read<'a>(&mut self, packet: &'a P::Packet, source: Source) -> Received<'a> {
         let Snapshot { config, routes } = &*self.snapshot;
         let (ports, counters) = (&mut self.ports, &*self.counters);
         let net = Net {
@@ -297,7 +383,7 @@ impl<P: Port, J: Journal> Parts<P, J> {
             ports,
             counters,
         };
-        exchange::read(packet, port, &net, self.shard.key())
+        exchange::read(packet, source, &net, self.shard.key())
     }
 
     fn on_frame(&mut self, packet: P::Packet, port: u8, now: Instant) {
@@ -310,6 +396,42 @@ impl<P: Port, J: Journal> Parts<P, J> {
             counters,
         };
         self.host.on_frame(packet, port, &mut net, now);
+    }
+
+    /// The worker that decides about a message, if it is another.
+    #[inline]
+    fn other_owner(&self, query: &Query<'_>) -> Option<u8> {
+        let owner = server::owner(query, &self.snapshot.config, &self.shard);
+        (owner != self.shard.worker()).then_some(owner.0)
+    }
+
+    fn hand_over(&mut self, owner: u8, packet: P::Packet, port: u8) {
+        let counters: &Counters = &self.counters;
+        self.peers.give(owner, packet, port, counters);
+    }
+
+    /// A client of another worker has the reservation of an address that this one has.
+    #[cold]
+    fn on_ask(&mut self, ask: &Ask, now: Instant) {
+        let (config, journal) = (&self.snapshot.config, &mut self.journal);
+        let ended = self.shard.yield_to(config, ask, (now.secs(), journal));
+        self.counters.event(if ended {
+            Event::Yielded
+        } else {
+            Event::YieldRefused
+        });
+    }
+
+    /// Asks another worker to yield an address. A question that finds no room is put again when
+    /// the client repeats itself.
+    #[cold]
+    fn put(&mut self, ask: Ask) {
+        if self.peers.ask(ask) {
+            self.counters.event(Event::YieldAsked);
+        } else {
+            self.shard.forget_question(&ask);
+            self.counters.event(Event::YieldLost);
+        }
     }
 
     fn count(&self, reason: DropReason) {
@@ -346,11 +468,10 @@ impl<P: Port, J: Journal> Parts<P, J> {
     fn decide(&mut self, query: &Query<'_>, now: Instant) -> Option<Plan> {
         let config = &self.snapshot.config;
         let decided = server::decide(query, now, config, &mut self.shard, &mut self.journal);
-        let Outcome {
-            reply,
-            ask: _,
-            notice,
-        } = decided;
+        let Outcome { reply, ask, notice } = decided;
+        if let Some(ask) = ask {
+            self.put(ask);
+        }
         if let Some(notice) = notice
             && self.notices.push(notice).is_err()
         {
@@ -372,11 +493,10 @@ impl<P: Port, J: Journal> Parts<P, J> {
         (plan, arrival): (&Plan, &Arrival),
         echo: &mut Echo,
     ) -> bool {
-        let (Some(facts), Some(most)) = (self.ports.facts(arrival.port), self.most(plan, arrival))
-        else {
+        let Some(most) = self.most(plan, arrival) else {
             return false;
         };
-        let parsed = dhcp_wire::frame::parse(packet.octets(), facts.offloads(packet));
+        let parsed = dhcp_wire::frame::parse(packet.octets(), Facts::offloads_again(packet));
         let Ok(dhcp_wire::frame::Frame::Dhcp { payload, .. }) = parsed else {
             return false;
         };

@@ -5,7 +5,8 @@
 //!              reads the Config     changes the Shard               reads Config and Echo
 //! ```
 //!
-//! `admit` runs on the worker that received the frame, `decide` on the one that owns the client.
+//! `admit` runs on the worker that received the frame, `decide` on the one that owns the client, to
+//! which [`owner`] steers the message.
 //! One file a message type; the rules of one section stand on the arms that obey them.
 
 mod admit;
@@ -14,6 +15,7 @@ mod decline;
 mod discover;
 mod extend;
 mod inform;
+mod owner;
 mod plan;
 mod query;
 mod release;
@@ -25,6 +27,7 @@ mod turn;
 
 pub use crate::shard::{Ask, Parked};
 pub use admit::admit;
+pub use owner::owner;
 pub use plan::{Destination, NextHop, Notice, NoticeKind, Outcome, Plan, ReplyKind};
 pub use query::{Arrival, Client, Path, Query};
 pub use reply::{Echo, Written, write_reply};

@@ -192,6 +192,15 @@ impl Shard {
         new
     }
 
+    /// The question did not leave: the next one is new.
+    pub fn forget_question(&mut self, ask: &Ask) {
+        for asked in &mut self.asked {
+            if asked.as_ref() == Some(ask) {
+                *asked = None;
+            }
+        }
+    }
+
     /// Another worker's client has the reservation that a client of this shard is using: its
     /// binding ends, if it is still the one that was meant and not the owner of the reservation
     /// alone. Whether it ended.

@@ -161,6 +161,12 @@ impl Shard {
         self.me
     }
 
+    /// How many shards there are.
+    #[must_use]
+    pub fn workers(&self) -> u16 {
+        self.workers
+    }
+
     /// What the counts are now.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -49,8 +49,10 @@ pub enum DropReason {
     TxFull,
     /// The device cannot send such a packet.
     TxRefused,
-    /// The ring to the owner's worker is full.
+    /// The ring to the worker that owns the client is full.
     HandOverFull,
+    /// The ring to the worker whose queue a packet leaves by is full.
+    CarryFull,
     /// The policy said so.
     Refused,
     /// More work than capacity: a DISCOVER.
@@ -69,7 +71,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::RxRefused,
         Self::NotOurMac,
         Self::NoLink,
@@ -93,6 +95,7 @@ impl DropReason {
         Self::TxFull,
         Self::TxRefused,
         Self::HandOverFull,
+        Self::CarryFull,
         Self::Refused,
         Self::ShedDiscover,
         Self::ShedRequest,
@@ -129,6 +132,7 @@ impl DropReason {
             Self::TxFull => "tx_full",
             Self::TxRefused => "tx_refused",
             Self::HandOverFull => "hand_over_full",
+            Self::CarryFull => "carry_full",
             Self::Refused => "refused_by_policy",
             Self::ShedDiscover => "shed_discover",
             Self::ShedRequest => "shed_request",
@@ -171,6 +175,18 @@ pub enum Event {
     Waited,
     /// Messages handed to the worker that owns the client.
     HandedOver,
+    /// Messages that another worker received and handed over.
+    TakenOver,
+    /// Packets of workers without a queue of their own, sent for them.
+    Carried,
+    /// Questions to other workers for an address that a client has reserved.
+    YieldAsked,
+    /// Such questions that found no room: they are asked again.
+    YieldLost,
+    /// Bindings ended because another worker asked.
+    Yielded,
+    /// Such questions that changed nothing: the binding was another by then, or stays.
+    YieldRefused,
     /// Replies parked until their record is on disk.
     Parked,
     /// Options that a reply had no room for.
@@ -183,7 +199,7 @@ pub enum Event {
 
 impl Event {
     /// Every event, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Received,
         Self::Sent,
         Self::ArpAnswered,
@@ -193,6 +209,12 @@ impl Event {
         Self::EchoAnswered,
         Self::Waited,
         Self::HandedOver,
+        Self::TakenOver,
+        Self::Carried,
+        Self::YieldAsked,
+        Self::YieldLost,
+        Self::Yielded,
+        Self::YieldRefused,
         Self::Parked,
         Self::OptionsDropped,
         Self::AgentInfoDropped,
@@ -212,6 +234,12 @@ impl Event {
             Self::EchoAnswered => "echo_answered",
             Self::Waited => "waited_for_next_hop",
             Self::HandedOver => "handed_over",
+            Self::TakenOver => "taken_over",
+            Self::Carried => "carried",
+            Self::YieldAsked => "yield_asked",
+            Self::YieldLost => "yield_lost",
+            Self::Yielded => "yielded",
+            Self::YieldRefused => "yield_refused",
             Self::Parked => "parked",
             Self::OptionsDropped => "options_dropped",
             Self::AgentInfoDropped => "agent_info_dropped",

@@ -1,0 +1,224 @@
+//! From worker to worker: messages for the one that owns the client, and questions to the one that
+//! has an address.
+//!
+//! Each ordered pair of workers has a ring with one producer and one consumer. A message goes the
+//! same way each time, so that those of one client stay in order. What is full is not waited for:
+//! the packet is dropped and counted, and the client asks again.
+//!
+//! Only the packet and the number of its port travel. What the device said of the frame (a tag
+//! taken off, checksums) is in the packet; the owner reads the message itself, by the configuration
+//! that it has, and spares itself the checksums.
+
+use dhcp_proto::server::Ask;
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::counters::{Counters, DropReason, Event};
+use super::ports::BURST;
+
+/// Places of all rings that lead to one worker together, if each has its share.
+const PLACES: usize = 2048;
+/// Fewest and most places of one ring: some bursts, and what a worker misses in a millisecond.
+const FEWEST: usize = 64;
+const MOST: usize = 1024;
+
+/// What one worker gives another.
+#[derive(Debug)]
+pub enum Handed<K> {
+    /// A message that `port` received, for the owner of its client.
+    Message {
+        /// The frame.
+        packet: K,
+        /// Number of the port.
+        port: u8,
+    },
+    /// A client of the asker has the reservation of an address that the receiver has.
+    Yield(Ask),
+}
+
+#[derive(Debug)]
+struct Line<K> {
+    to: Producer<Handed<K>>,
+    from: Consumer<Handed<K>>,
+    /// What goes out at the end of the burst.
+    out: Vec<Handed<K>>, // its capacity is one burst and never grows
+}
+
+/// The other workers, as one of them sees them.
+#[derive(Debug)]
+pub struct Peers<K> {
+    /// By number; there is none to the worker itself.
+    lines: Vec<Option<Line<K>>>,
+}
+
+/// Places of the ring from one of `workers` workers to another.
+#[must_use]
+pub fn places(workers: usize) -> usize {
+    PLACES
+        .checked_div(workers.saturating_sub(1))
+        .map_or(0, |share| share.clamp(FEWEST, MOST))
+}
+
+/// For each of `workers` workers its ends of the rings, which have `places` places.
+#[must_use]
+pub fn mesh<K>(workers: usize, places: usize) -> Vec<Peers<K>> {
+    let (mut to, mut from) = (Vec::new(), Vec::new());
+    to.resize_with(workers, Vec::new);
+    from.resize_with(workers, Vec::new);
+    for (sender, to) in to.iter_mut().enumerate() {
+        for (receiver, from) in from.iter_mut().enumerate() {
+            let ring = (sender != receiver).then(|| RingBuffer::new(places));
+            let (producer, consumer) = ring.unzip();
+            to.push(producer);
+            from.push(consumer);
+        }
+    }
+    let ends = to.into_iter().zip(from);
+    ends.map(|(to, from)| Peers::new(to, from)).collect()
+}
+
+impl<K> Peers<K> {
+    fn new(to: Vec<Option<Producer<Handed<K>>>>, from: Vec<Option<Consumer<Handed<K>>>>) -> Self {
+        let line = |(to, from): (Option<_>, Option<_>)| {
+            let (to, from) = (to?, from?);
+            let out = Vec::with_capacity(BURST);
+            Some(Line { to, from, out })
+        };
+        Self {
+            lines: to.into_iter().zip(from).map(line).collect(),
+        }
+    }
+
+    /// Those of a worker that is alone.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { lines: Vec::new() }
+    }
+
+    /// The numbers of the workers.
+    pub fn numbers(&self) -> impl Iterator<Item = usize> + use<K> {
+        0..self.lines.len()
+    }
+
+    /// Has a message go to worker `owner` with the next [`Peers::flush`]; at most a burst may wait.
+    #[inline]
+    pub fn give(&mut self, owner: u8, packet: K, port: u8, counters: &Counters) {
+        match self.lines.get_mut(usize::from(owner)) {
+            Some(Some(line)) if line.out.len() < BURST => {
+                line.out.push(Handed::Message { packet, port });
+            }
+            Some(_) | None => counters.drop(DropReason::HandOverFull),
+        }
+    }
+
+    /// Sends what waits, each line at one stroke.
+    #[inline]
+    pub fn flush(&mut self, counters: &Counters) {
+        for line in self.lines.iter_mut().flatten() {
+            if !line.out.is_empty() {
+                line.flush(counters);
+            }
+        }
+    }
+
+    /// Asks the owner of an address to yield it; whether there was room for the question.
+    #[cold]
+    pub fn ask(&mut self, ask: Ask) -> bool {
+        match self.lines.get_mut(usize::from(ask.owner)) {
+            Some(Some(line)) => line.to.push(Handed::Yield(ask)).is_ok(),
+            Some(None) | None => false,
+        }
+    }
+
+    /// The oldest thing that worker `peer` gave.
+    #[inline]
+    pub fn take(&mut self, peer: usize) -> Option<Handed<K>> {
+        let line = self.lines.get_mut(peer)?.as_mut()?;
+        line.from.pop().ok()
+    }
+
+    /// Whether nobody has given anything that is not taken yet.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lines.iter().flatten().all(|line| line.from.is_empty())
+    }
+}
+
+impl<K> Line<K> {
+    fn flush(&mut self, counters: &Counters) {
+        let room = self.to.slots().min(self.out.len());
+        let handed = match self.to.write_chunk_uninit(room) {
+            Ok(chunk) => chunk.fill_from_iter(self.out.drain(..room)),
+            Err(_) => 0,
+        };
+        counters.events(Event::HandedOver, handed);
+        counters.drops(DropReason::HandOverFull, self.out.len());
+        self.out.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn messages(peers: &mut Peers<u32>, from: usize) -> Vec<(u32, u8)> {
+        let taken = core::iter::from_fn(|| peers.take(from));
+        let message = |handed| match handed {
+            Handed::Message { packet, port } => (packet, port),
+            Handed::Yield(_) => unreachable!("no question"),
+        };
+        taken.map(message).collect()
+    }
+
+    #[test]
+    fn each_pair_has_a_ring_in_each_direction_and_keeps_its_order() {
+        let counters = Counters::new();
+        let mut mesh = mesh::<u32>(3, 8);
+        for (me, peers) in (0..).zip(&mut mesh) {
+            for other in (0..3).filter(|other| *other != me) {
+                for n in 0..3 {
+                    let packet = u32::from(me) * 100 + u32::from(other) * 10 + n;
+                    peers.give(other, packet, me, &counters);
+                }
+            }
+            peers.flush(&counters);
+        }
+        assert_eq!(messages(&mut mesh[0], 0), []);
+        assert_eq!(messages(&mut mesh[0], 1), [(100, 1), (101, 1), (102, 1)]);
+        assert_eq!(messages(&mut mesh[0], 2), [(200, 2), (201, 2), (202, 2)]);
+        assert_eq!(messages(&mut mesh[2], 1), [(120, 1), (121, 1), (122, 1)]);
+        assert!(mesh[2].take(7).is_none());
+        assert_eq!(counters.count(Event::HandedOver), 18);
+    }
+
+    #[test]
+    fn what_a_full_ring_does_not_take_is_dropped_and_counted() {
+        let counters = Counters::new();
+        let mut mesh = mesh::<u32>(2, 4);
+        for n in 0..6 {
+            mesh[0].give(1, n, 0, &counters);
+        }
+        mesh[0].flush(&counters);
+        assert_eq!(counters.count(Event::HandedOver), 4);
+        assert_eq!(counters.dropped(DropReason::HandOverFull), 2);
+        assert!(!mesh[1].is_idle());
+        let question = Ask {
+            owner: 1,
+            space: 0,
+            addr: Ipv4Addr::LOCALHOST,
+            generation: 1,
+        };
+        assert!(!mesh[0].ask(question), "no room for a question either");
+        assert_eq!(messages(&mut mesh[1], 0).len(), 4);
+        assert!(mesh[1].is_idle() && mesh[0].ask(question));
+        assert!(matches!(mesh[1].take(0), Some(Handed::Yield(asked)) if asked == question));
+    }
+
+    #[test]
+    fn a_ring_has_its_share_of_the_places() {
+        assert_eq!(
+            [1, 2, 3, 5, 17, 256].map(places),
+            [0, 1024, 1024, 512, 128, 64]
+        );
+    }
+}

@@ -1,0 +1,428 @@
+//! Several workers: each client is its owner's, whoever receives its messages.
+//!
+//! `WORKERS_SEED=n` plays other rounds.
+
+use crate::frames::{Client, client, numbered};
+use crate::rig::{Sent, spec};
+use crate::team::{Dice, Size, Team};
+use dhcp_proto::config::{Reservation, Spec};
+use dhcp_proto::identity::IdentityMode;
+use dhcp_wire::dhcp::MessageType;
+use dhcp_wire::ethernet::Tag;
+use lessor::dataplane::counters::Group;
+use lessor::dataplane::port_mem::MemFrame;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// Clients whose owner is not the worker of queue 0.
+fn foreign(team: &Team) -> Vec<Client> {
+    let all = (0..=u8::MAX).map(client);
+    all.filter(|client| team.owner_of(client) != 0).collect()
+}
+
+fn pool_of(count: u8) -> Spec {
+    let mut spec = spec();
+    let home = &mut spec.networks[0];
+    home.subnets.truncate(1);
+    home.subnets[0].pools[0].last = Ipv4Addr::new(10, 0, 0, 9 + count);
+    spec
+}
+
+/// Every message that a server answers or heeds, each given to a worker that is not the client's.
+fn lives_elsewhere(size: Size) {
+    let mut team = Team::new(size, spec());
+    for client in foreign(&team).into_iter().take(20) {
+        let owner = team.owner_of(&client);
+        // A worker without a queue sends by one that has one.
+        let queue = owner % size.queues;
+        let (by, offer) = team.ask(0, &client.clone().discover());
+        assert_eq!((by, offer.kind), (queue, MessageType::Offer));
+        let addr = offer.yiaddr;
+        for request in [
+            client.clone().request(addr),
+            client.clone().renew(addr),
+            client.clone().reboot(addr),
+        ] {
+            let (by, ack) = team.ask(0, &request);
+            assert_eq!((by, ack.kind, ack.yiaddr), (queue, MessageType::Ack, addr));
+            team.is_bound_by(addr, owner);
+        }
+        // Whoever receives an INFORM answers it: it is about no binding.
+        let (by, ack) = team.ask(0, &client.clone().inform(addr));
+        assert_eq!((by, ack.kind), (0, MessageType::Ack));
+        let wrong = Ipv4Addr::new(10, 0, 0, 222);
+        let (by, nak) = team.ask(0, &client.clone().reboot(wrong));
+        assert_eq!((by, nak.kind), (queue, MessageType::Nak));
+        team.tell(0, &client.clone().release(addr));
+        let (_, offer) = team.ask(0, &client.clone().discover());
+        assert_eq!(offer.yiaddr, addr, "it is remembered");
+        team.ask(0, &client.clone().request(addr));
+        team.tell(0, &client.clone().decline(addr));
+        let (_, offer) = team.ask(0, &client.clone().discover());
+        assert_ne!(offer.yiaddr, addr, "it is set aside");
+    }
+    let silences = |name| team.count(Group::Silences, name);
+    assert_eq!((silences("released"), silences("declined")), (20, 20));
+    assert_eq!(team.count(Group::MessagesIn, "inform"), 20);
+    assert_eq!(team.count(Group::MessagesIn, "discover"), 60, "each once");
+    assert_eq!(team.count_of(0, Group::Events, "handed_over"), 20 * 10);
+    assert_eq!(team.count_of(0, Group::Events, "taken_over"), 0);
+    team.is_sound();
+}
+
+#[test]
+fn every_message_that_another_worker_receives_is_answered_by_the_owner() {
+    lives_elsewhere(Size::of(2));
+    lives_elsewhere(Size::of(4));
+}
+
+#[test]
+fn workers_without_a_queue_serve_their_clients_through_those_that_have_one() {
+    for (workers, queues) in [(2, 1), (4, 1), (4, 3)] {
+        let size = Size {
+            queues,
+            ..Size::of(workers)
+        };
+        lives_elsewhere(size);
+    }
+}
+
+#[test]
+fn c166_a_tag_that_the_device_took_off_is_known_to_the_owner() {
+    let mut team = Team::new(Size::of(2), spec());
+    let client = foreign(&team).remove(0);
+    let tci = 100;
+    let frame = MemFrame {
+        stripped: Some(Tag { tpid: 0x8100, tci }),
+        ..client.discover().frame()[..].into()
+    };
+    assert!(team.wire.deliver_to(0, &frame));
+    team.settle();
+    let (by, offer) = team.reply();
+    assert_eq!((by, offer.vids), (1, (Some(tci), None)));
+    assert_eq!(offer.yiaddr.octets()[..3], [10, 1, 0]);
+}
+
+/// A home whose clients are known by their circuit, which the wire itself may say.
+fn circuits() -> Spec {
+    let mut spec = spec();
+    spec.links[0].trust_option82 = true;
+    spec.networks[0].identity = IdentityMode::Circuit;
+    spec
+}
+
+#[test]
+fn c157_a_renewal_without_its_circuit_goes_to_the_worker_that_has_ciaddr() {
+    for workers in [2, 4] {
+        let mut team = Team::new(Size::of(workers), circuits());
+        let mut owners = [0; 4];
+        for n in 0..32 {
+            let client = client(n);
+            let circuit = [b'c', n];
+            let queue = team.dice.roll(workers.into());
+            let discover = client.clone().discover().on_circuit(&circuit);
+            let (owner, offer) = team.ask(queue, &discover);
+            let addr = offer.yiaddr;
+            let request = client.clone().request(addr).on_circuit(&circuit);
+            assert_eq!(team.ask(queue, &request).0, owner);
+            owners[owner] += 1;
+            for queue in 0..usize::from(workers) {
+                let (by, ack) = team.ask(queue, &client.clone().renew(addr));
+                assert_eq!((by, ack.kind, ack.yiaddr), (owner, MessageType::Ack, addr));
+            }
+            let queue = team.dice.roll(workers.into());
+            let released = team.count(Group::Silences, "released");
+            let release = client.clone().release(addr);
+            team.tell(queue, &release);
+            assert_eq!(team.count(Group::Silences, "released"), released + 1);
+        }
+        assert!(owners[..usize::from(workers)].iter().all(|n| *n > 0));
+        team.is_sound();
+    }
+}
+
+/// Two identities of one hardware address that has a reservation, owned by two workers; the first
+/// is the client without option 61.
+fn double(team: &Team) -> (Client, Vec<u8>) {
+    let one = client(7);
+    let ids = (0..=u8::MAX).map(|n| vec![0, b'x', n]);
+    let mut others = ids.filter(|id| {
+        let identity = [&[1], &id[..]].concat();
+        team.owner(&identity) != team.owner_of(&one)
+    });
+    let other = others.next().unwrap();
+    (one, other)
+}
+
+const KEPT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
+
+fn with_reservation() -> Spec {
+    let mut spec = spec();
+    spec.networks[0].reservations.push(Reservation {
+        client: [&[2, 1][..], &client(7).mac.0].concat().into(),
+        addr: KEPT,
+    });
+    spec
+}
+
+#[test]
+fn a_reserved_address_is_yielded_to_the_other_identity_on_another_worker() {
+    for workers in [2, 4] {
+        let mut team = Team::new(Size::of(workers), with_reservation());
+        let (one, id) = double(&team);
+        let two = || one.clone().named(&id);
+        let owner = team.owner_of(&one);
+        let (_, offer) = team.ask(0, &one.clone().discover());
+        assert_eq!(offer.yiaddr, KEPT);
+        team.ask(0, &one.clone().request(KEPT));
+        team.is_bound_by(KEPT, owner);
+
+        team.give(0, &two().discover().frame());
+        team.settle();
+        assert!(team.replies().is_empty(), "it stays silent");
+        assert_eq!(team.commit(), 1, "the end of the binding is written");
+        assert_eq!(team.count(Group::Silences, "yielding"), 1);
+        assert_eq!(team.count(Group::Events, "yield_asked"), 1);
+        assert_eq!(team.count_of(owner, Group::Events, "yielded"), 1);
+
+        let (_, offer) = team.ask(0, &two().discover());
+        assert_eq!((offer.kind, offer.yiaddr), (MessageType::Offer, KEPT));
+        let (_, ack) = team.ask(0, &two().request(KEPT));
+        assert_eq!((ack.kind, ack.yiaddr), (MessageType::Ack, KEPT));
+        team.is_bound_by(KEPT, team.owner(&[&[1], &id[..]].concat()));
+        // The first one has lost it.
+        let (_, nak) = team.ask(0, &one.clone().renew(KEPT));
+        assert_eq!(nak.kind, MessageType::Nak);
+        team.is_sound();
+    }
+}
+
+#[test]
+fn a_question_that_found_no_room_is_put_again() {
+    let size = Size {
+        places: 2,
+        ..Size::of(2)
+    };
+    let mut team = Team::new(size, with_reservation());
+    let (one, id) = double(&team);
+    let two = || one.clone().named(&id);
+    let (owner, asker) = (team.owner_of(&one), 1 - team.owner_of(&one));
+    team.ask(0, &one.clone().discover());
+    team.ask(0, &one.clone().request(KEPT));
+    // The ring to the owner is full of others, whom it owns as well.
+    let others = (100..=u8::MAX).map(client);
+    let others: Vec<_> = others.filter(|c| team.owner_of(c) == owner).collect();
+    for client in &others[..2] {
+        team.give(asker, &client.clone().discover().frame());
+    }
+    team.poll(asker);
+    team.give(asker, &two().discover().frame());
+    team.poll(asker);
+    assert_eq!(team.count(Group::Events, "yield_lost"), 1);
+    team.settle();
+    assert_eq!(team.replies().len(), 2);
+    team.tell(asker, &two().discover());
+    assert_eq!(team.count(Group::Events, "yielded"), 1);
+    assert_eq!(team.ask(asker, &two().discover()).1.yiaddr, KEPT);
+    team.is_sound();
+}
+
+#[test]
+fn a_full_ring_between_workers_drops_and_counts() {
+    let size = Size {
+        places: 8,
+        ..Size::of(2)
+    };
+    let mut team = Team::new(size, spec());
+    let clients: Vec<_> = foreign(&team).into_iter().take(20).collect();
+    for client in &clients {
+        team.give(0, &client.clone().discover().frame());
+    }
+    team.poll(0);
+    assert_eq!(team.count_of(0, Group::Events, "handed_over"), 8);
+    assert_eq!(team.count_of(0, Group::Drops, "hand_over_full"), 12);
+    team.settle();
+    assert_eq!(team.replies().len(), 8);
+    team.is_sound();
+}
+
+#[test]
+fn one_address_and_1000_clients_in_one_burst_on_two_workers() {
+    let size = Size {
+        places: 1024,
+        packets: 1200,
+        ..Size::of(2)
+    };
+    let mut team = Team::new(size, pool_of(1));
+    let ask = |team: &mut Team, but: Option<u32>| {
+        for n in (0..1000).filter(|n| Some(u32::from(*n)) != but) {
+            let queue = team.dice.roll(2);
+            team.give(queue, &numbered(n).discover().frame());
+        }
+        for _ in 0..20 {
+            team.settle();
+        }
+        let (_, offer) = team.reply();
+        assert_eq!(offer.kind, MessageType::Offer, "one has it");
+        offer
+    };
+    let first = ask(&mut team, None);
+    let holder = numbered(u16::try_from(first.xid).unwrap());
+    let (_, ack) = team.ask(1, &holder.clone().request(first.yiaddr));
+    assert_eq!(ack.kind, MessageType::Ack);
+    team.tell(0, &holder.release(first.yiaddr));
+    let second = ask(&mut team, Some(first.xid));
+    assert_eq!(second.yiaddr, first.yiaddr);
+    assert_ne!(second.xid, first.xid);
+    let holder = numbered(u16::try_from(second.xid).unwrap());
+    assert_eq!(
+        team.ask(0, &holder.request(second.yiaddr)).1.kind,
+        MessageType::Ack
+    );
+    assert_eq!(team.count(Group::Silences, "no_address"), 999 + 998);
+    team.is_sound();
+}
+
+/// A client of the rounds: it takes an answer to its newest message only.
+#[derive(Debug, Clone, Copy, Default)]
+struct Model {
+    xid: u32,
+    offered: Option<Ipv4Addr>,
+    has: Option<Ipv4Addr>,
+}
+
+struct Round {
+    team: Team,
+    dice: Dice,
+    clients: Vec<Model>,
+    acks: u32,
+    xid: u32,
+}
+
+const CLIENTS: u16 = 24;
+const STEPS: u32 = 1500;
+
+impl Round {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let workers = 2 + u8::try_from(dice.roll(3)).unwrap();
+        let size = Size {
+            queues: 1 + dice.roll(workers.into()),
+            places: [2, 8, 64][dice.roll(3)],
+            ..Size::of(workers)
+        };
+        let mut team = Team::new(size, pool_of(16));
+        team.dice = Dice(dice.0 ^ 1);
+        Self {
+            team,
+            dice,
+            clients: vec![Model::default(); CLIENTS.into()],
+            acks: 0,
+            xid: 0,
+        }
+    }
+
+    /// One message of some client into some queue, twice at times.
+    fn speak(&mut self) {
+        let n = self.dice.roll(CLIENTS.into());
+        self.xid += 1;
+        let mut frame = numbered(u16::try_from(n).unwrap());
+        frame.xid = self.xid;
+        let model = &mut self.clients[n];
+        model.xid = self.xid;
+        let message = match (model.has, model.offered.take()) {
+            (Some(addr), _) => match self.dice.roll(8) {
+                0..3 => frame.renew(addr),
+                3..5 => frame.reboot(addr),
+                5 => frame.discover(),
+                last => {
+                    model.has = None;
+                    if last == 6 {
+                        frame.release(addr)
+                    } else {
+                        frame.decline(addr)
+                    }
+                }
+            },
+            (None, Some(addr)) => frame.request(addr),
+            (None, None) => frame.discover(),
+        };
+        for _ in 0..=usize::from(self.dice.roll(10) == 0) {
+            let queue = self.dice.roll(self.team.size.queues);
+            self.team.give(queue, &message.frame());
+        }
+    }
+
+    fn hear(&mut self) {
+        for (
+            _,
+            Sent {
+                kind,
+                yiaddr,
+                xid,
+                chaddr,
+                ..
+            },
+        ) in self.team.replies()
+        {
+            let n = usize::from(u16::from_be_bytes([chaddr.0[4], chaddr.0[5]]));
+            let holders = self.clients.iter().enumerate();
+            let other = holders.filter(|(m, model)| *m != n && model.has == Some(yiaddr));
+            if kind != MessageType::Nak {
+                assert_eq!(other.count(), 0, "{yiaddr} has another holder than {n}");
+            }
+            let model = &mut self.clients[n];
+            if model.xid != xid {
+                continue;
+            }
+            if kind == MessageType::Offer {
+                model.offered = Some(yiaddr);
+            } else if kind == MessageType::Ack {
+                model.has = Some(yiaddr);
+                self.acks += 1;
+            } else {
+                (model.has, model.offered) = (None, None);
+            }
+        }
+    }
+
+    fn play(mut self) {
+        for _ in 0..STEPS {
+            let workers = usize::from(self.team.size.workers);
+            match self.dice.roll(10) {
+                0..4 => self.speak(),
+                4..8 => {
+                    let worker = self.dice.roll(workers);
+                    self.team.poll(worker);
+                }
+                8 => {
+                    let worker = self.dice.roll(workers);
+                    self.team.commit_of(worker);
+                }
+                _ => self.team.pass(500),
+            }
+            self.hear();
+        }
+        self.team.commit();
+        self.hear();
+        assert!(self.acks > 50, "too little happened: {}", self.acks);
+        self.team.is_sound();
+        let mut owners = BTreeMap::new();
+        for (n, model) in (0..).zip(&self.clients) {
+            if let Some(addr) = model.has {
+                self.team
+                    .is_bound_by(addr, self.team.owner_of(&numbered(n)));
+                assert_eq!(owners.insert(addr, n), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_address_has_two_holders_in_whatever_order_the_workers_poll() {
+    let seed: u64 = std::env::var("WORKERS_SEED").map_or(1, |seed| seed.parse().expect("a number"));
+    for round in 0..40 {
+        eprintln!("WORKERS_SEED={seed}, round {round}");
+        Round::new(seed.wrapping_mul(1000).wrapping_add(round)).play();
+    }
+}
