@@ -73,7 +73,7 @@ fn load(agent: &mut Agent, server: &mut Lessor, held: &mut Held, round: u32) -> 
             if round % 5 == 2 {
                 // It writes a snapshot at the end.
                 server.begin_stop();
-                thread::sleep(moment(Duration::from_millis(200)));
+                thread::sleep(moment(Duration::from_millis(300)));
             }
             server.kill();
             traffic.end();
@@ -131,7 +131,7 @@ fn every_ack_that_a_client_saw_outlives_kill_nine() {
     }
     // Fewer leave than come.
     assert!(held.count() >= FIRST as usize / 2);
-    assert!(merges >= ROUNDS as usize / 5, "{merges} merges");
+    assert!(merges >= ROUNDS as usize / 10, "{merges} merges");
     assert!(upkept.iter().any(|name| name.starts_with("merged-")));
     assert!(upkept.iter().any(|name| name.starts_with("snapshot")));
 }
