@@ -63,7 +63,8 @@ pub(crate) fn settle(log: &Log) {
     while since.elapsed() < Duration::from_millis(500) {
         std::thread::sleep(Duration::from_millis(20));
         let now = meter.view();
-        if now != last {
+        // While a merge writes, its file is the reserve, and nothing else may change for long.
+        if now != last || now.reserve_octets == 0 {
             (last, since) = (now, Instant::now());
         }
     }

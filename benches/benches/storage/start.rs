@@ -7,7 +7,7 @@
 use crate::fill::{TIME, in_disorder, lease_all};
 use crate::house::{settle, watched};
 use crate::scratch::{Scratch, chill, contents, parent};
-use crate::tally::{heading, resident, spread, verdict};
+use crate::tally::{cpu_of_all, heading, resident, spread, verdict};
 use dhcp_proto::identity::HashKey;
 use dhcp_proto::restart::Reading;
 use lessor::appliance::bindings;
@@ -34,8 +34,8 @@ pub(crate) fn run(bindings: u32, rounds: usize) {
     heading(&format!("start with {bindings} bindings"));
     println!(
         "| store | octets | from | plain read s | open s | walk s | open and walk beside plain | \
-         open and shards s (lowest - highest) | of it shards | goal | RSS after open, a binding |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|"
+         open and shards s (lowest - highest) | of it shards | CPU s | goal | RSS after open, a binding |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|"
     );
     for store in ["closed", "killed"] {
         for cold in [false, true] {
@@ -101,13 +101,13 @@ fn row(dir: &Path, store: &str, (bindings, rounds): (u32, usize), cold: bool) {
         return;
     };
     let (mut plain, mut opens, mut walks) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut alls, mut shards, mut memory) = (Vec::new(), Vec::new(), 0.0);
+    let (mut alls, mut shards, mut cpus, mut memory) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     for _ in 0..rounds {
         let [_, read] = *measure("read") else { return };
         let [open, walk, rss] = *measure("walk") else {
             return;
         };
-        let [opened, restored, _] = *measure("restore") else {
+        let [opened, restored, _, cpu] = *measure("restore") else {
             return;
         };
         plain.push(read);
@@ -115,6 +115,7 @@ fn row(dir: &Path, store: &str, (bindings, rounds): (u32, usize), cold: bool) {
         walks.push(walk);
         alls.push(opened + restored);
         shards.push(restored);
+        cpus.push(cpu);
         memory = rss;
     }
     let middle = |values: &[f64]| spread(values).0;
@@ -123,7 +124,7 @@ fn row(dir: &Path, store: &str, (bindings, rounds): (u32, usize), cold: bool) {
     let goal = if cold { GOAL.1 } else { GOAL.0 };
     println!(
         "| {store} | {:.0} MiB | {} | {:.2} | {:.2} | {:.2} | {:.1} | {all:.2} ({lowest:.2} - \
-         {highest:.2}) | {:.2} | {goal} s: {}; {FIRST_SLICE} s: {} | {:.1} |",
+         {highest:.2}) | {:.2} | {:.1} | {goal} s: {}; {FIRST_SLICE} s: {} | {:.1} |",
         octets / f64::from(1 << 20),
         if cold { "cold" } else { "page cache" },
         middle(&plain),
@@ -131,6 +132,7 @@ fn row(dir: &Path, store: &str, (bindings, rounds): (u32, usize), cold: bool) {
         middle(&walks),
         middle(&both) / middle(&plain),
         middle(&shards),
+        middle(&cpus),
         verdict(all <= goal),
         verdict(all <= FIRST_SLICE),
         memory / f64::from(bindings),
@@ -183,8 +185,9 @@ pub(crate) fn measure(what: &str, bindings: u32, dir: &Path) {
             let opened = begin.elapsed().as_secs_f64();
             let begin = Instant::now();
             restore(&recovered, bindings);
+            let restored = begin.elapsed().as_secs_f64();
             let memory = resident() - before;
-            println!("{opened} {} {memory}", begin.elapsed().as_secs_f64());
+            println!("{opened} {restored} {memory} {}", cpu_of_all());
         }
     }
 }

@@ -63,6 +63,18 @@ pub(crate) fn resident() -> u64 {
     pages * 4096
 }
 
+/// Seconds on a core, of this process with all threads that it had.
+pub(crate) fn cpu_of_all() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("stat");
+    stat.rsplit_once(')').map_or(0.0, |(_, stat)| ticks(stat))
+}
+
+/// User and kernel time in a `stat`, behind the name.
+fn ticks(stat: &str) -> f64 {
+    let ticks = stat.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
 /// Seconds on a core, of the threads of this process with that name.
 pub(crate) fn cpu(name: &str) -> f64 {
     let tasks = fs::read_dir("/proc/self/task").expect("threads");
@@ -70,11 +82,7 @@ pub(crate) fn cpu(name: &str) -> f64 {
         .filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok())
         .filter_map(|stat| {
             let (front, behind) = stat.rsplit_once(')')?;
-            let ticks = behind.split_whitespace().skip(11).take(2);
-            let ticks: f64 = ticks.filter_map(|t| t.parse::<f64>().ok()).sum();
-            front
-                .ends_with(&format!("({name}"))
-                .then_some(ticks / 100.0)
+            front.ends_with(&format!("({name}")).then(|| ticks(behind))
         })
         .sum()
 }
