@@ -98,6 +98,8 @@ pub(super) struct Housekeeper<M: Medium> {
     blind: bool,
     /// Nothing has been done yet.
     fresh: bool,
+    /// The last thing that was done is that a segment was indexed.
+    has_indexed: bool,
     /// How the log ends.
     ending: Option<Ending>,
     view: HouseView,
@@ -164,6 +166,7 @@ impl<M: Medium> Housekeeper<M> {
             retry_at: None,
             blind: false,
             fresh: true,
+            has_indexed: false,
             ending: None,
             view: HouseView {
                 snapshot_lsn: lsn.0,
@@ -188,7 +191,13 @@ impl<M: Medium> Housekeeper<M> {
 
     /// Works until the log ends.
     pub(super) fn run(mut self) {
+        let mut looked = Instant::now();
         loop {
+            // Long merges and many closed segments are no reason not to see what has happened.
+            if looked.elapsed() >= LOOK {
+                looked = Instant::now();
+                self.look_around();
+            }
             match self.step() {
                 Step::Worked => {}
                 Step::Yielded => std::thread::sleep(Shared::PAUSE),
@@ -201,7 +210,7 @@ impl<M: Medium> Housekeeper<M> {
     fn wait(&mut self) {
         match self.orders.recv_timeout(LOOK) {
             Ok(order) => self.take(order),
-            Err(RecvTimeoutError::Timeout) => self.look_around(),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => self.end(Ending::Abrupt),
         }
     }
@@ -272,12 +281,20 @@ impl<M: Medium> Housekeeper<M> {
     }
 
     fn begin(&mut self) -> Step {
-        if let Some(closed) = self.closed.pop_front() {
+        // In turns with merges, or a writer at full speed would leave no time for these.
+        let merge_first = core::mem::take(&mut self.has_indexed) && self.is_over();
+        if !merge_first && let Some(closed) = self.closed.pop_front() {
             self.index_closed(closed);
+            self.has_indexed = true;
             return Step::Worked;
         }
+        let rest = if self.closed.is_empty() {
+            Step::Idle
+        } else {
+            Step::Worked
+        };
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return Step::Idle;
+            return rest;
         }
         if self.is_over() || self.shared.wants_space() {
             let bounds = Bounds {
@@ -299,7 +316,7 @@ impl<M: Medium> Housekeeper<M> {
         if self.wants_snapshot() {
             return self.begin_snapshot();
         }
-        Step::Idle
+        rest
     }
 
     fn octets(&self) -> u64 {

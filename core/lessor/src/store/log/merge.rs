@@ -196,8 +196,9 @@ impl<M: Medium> Merge<M> {
         Ok(())
     }
 
-    /// Completes the file, and gives it its name: from here on it counts.
-    pub(super) fn publish(&mut self, medium: &M) -> io::Result<Element> {
+    /// Completes the file, and gives it its name: from here on it counts. What it leaves of the
+    /// reserve that it was is free `when_cut` is called, before anything that takes time.
+    pub(super) fn publish(&mut self, medium: &M, when_cut: impl FnOnce()) -> io::Result<Element> {
         self.header.merged = self.header.merged.map(|merged| Merged {
             length: self.at,
             records: self.records,
@@ -205,6 +206,7 @@ impl<M: Medium> Merge<M> {
         });
         self.file.write_all_at(&self.header.to_octets(), 0)?;
         self.file.truncate(self.at)?;
+        when_cut();
         self.file.sync()?;
         let name = self.header.file();
         medium.rename(&name.unfinished_name(), &name.to_string())?;

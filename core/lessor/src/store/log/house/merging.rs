@@ -49,10 +49,14 @@ impl<M: Medium> Housekeeper<M> {
     pub(super) fn merge(&mut self, mut merge: Box<Merge<M>>) {
         match merge.go_on(&self.index) {
             Ok(false) => self.task = Task::Merge(merge),
-            Ok(true) => match merge.publish(self.medium.as_ref()) {
-                Ok(element) => self.replace(&merge, element),
-                Err(error) => self.give_up(&merge, &Failed::Write(error)),
-            },
+            Ok(true) => {
+                // Whoever fills the disk must not get at the rest of the reserve.
+                let (reserve, medium) = (&mut self.reserve, self.medium.as_ref());
+                match merge.publish(medium, || reserve.make(medium)) {
+                    Ok(element) => self.replace(&merge, element),
+                    Err(error) => self.give_up(&merge, &Failed::Write(error)),
+                }
+            }
             Err(failed) => self.give_up(&merge, &failed),
         }
     }
