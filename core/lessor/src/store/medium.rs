@@ -132,6 +132,9 @@ pub trait MediumFile: Send + Sync + 'static {
     /// There is no such room, or the file system cannot say so.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
+    /// Has what is read next come from the disk and not from memory, as far as the system lets it.
+    fn forget_cache(&self);
+
     /// How many names the file has in directories.
     ///
     /// # Errors

@@ -209,6 +209,7 @@ impl<M: Medium> Merge<M> {
         when_cut();
         self.file.sync()?;
         let name = self.header.file();
+        self.read_back(medium)?;
         medium.rename(&name.unfinished_name(), &name.to_string())?;
         Ok(Element {
             header: self.header,
@@ -217,6 +218,27 @@ impl<M: Medium> Merge<M> {
             live: self.live,
             sick: false,
         })
+    }
+
+    /// Reads from the disk what was written there, since what it replaces is removed. A sync that
+    /// succeeds is not always proof: not where a disk under the file system ran out of space.
+    fn read_back(&self, medium: &M) -> io::Result<()> {
+        self.file.forget_cache();
+        let file = medium.open(&self.target().unfinished_name())?;
+        let mut block = [0; BLOCK];
+        file.read_exact_at(&mut block, 0)?;
+        let header = SegmentHeader::parse(self.target(), &block).map_err(io::Error::other)?;
+        let mut reader = SegmentReader::new(file, (self.target(), header.salt), self.at);
+        let mut records = 0;
+        while reader
+            .next(|found| found.each(&mut |_| records += 1))
+            .map_err(io::Error::other)?
+        {}
+        if header == self.header && records == self.records {
+            return Ok(());
+        }
+        let what = "the disk has not what was written to it";
+        Err(io::Error::other(what))
     }
 
     /// The file that is written.

@@ -203,6 +203,12 @@ impl MediumFile for LogFile {
         Ok(rustix::fs::fallocate(&self.0, flags, 0, len)?)
     }
 
+    fn forget_cache(&self) {
+        // What is refused leaves the cache as it is.
+        let advice = rustix::fs::Advice::DontNeed;
+        let _asked = rustix::fs::fadvise(&self.0, 0, None, advice);
+    }
+
     fn links(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.nlink())
     }

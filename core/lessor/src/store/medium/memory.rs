@@ -444,6 +444,8 @@ impl MediumFile for MemoryFile {
         Ok(())
     }
 
+    fn forget_cache(&self) {}
+
     fn links(&self) -> io::Result<u64> {
         let disk = self.disk.disk();
         let ours = disk.names.values().filter(|inode| **inode == self.inode);
