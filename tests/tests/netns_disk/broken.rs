@@ -18,8 +18,9 @@ fn the_tmpfs_is_filled(options: &'static str) {
     site.load(20_000, |under| {
         under.acks(1000);
         under.disk.fill_ram();
+        // What has been written before can be written again, so a merge may bring the store back
+        // for a while: whoever is acknowledged then must be there in the end all the same.
         under.alarm();
-        under.silence();
     });
     let alarm = line(&site.server, "store.failed");
     assert!(alarm.contains("ERROR"), "{alarm}");
