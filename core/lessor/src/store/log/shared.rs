@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// A commit as short as this is never called slow.
-const NEVER_SLOW: u64 = 2_000;
+const NEVER_SLOW: u64 = 500;
 /// A commit that takes this many times as long as one without a merge is slow.
 const SLOW: u64 = 3;
 /// How much a new commit counts in the usual time of one, as a shift.
