@@ -67,6 +67,17 @@ pub trait Medium: Send + Sync + 'static {
     /// It is not there, or the system refuses.
     fn unlink(&self, name: &str) -> io::Result<()>;
 
+    /// Removes a file that need not be there.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn remove(&self, name: &str) -> io::Result<()> {
+        match self.unlink(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Renames a file over whatever has the new name.
     ///
     /// # Errors

@@ -118,7 +118,7 @@ enum Ending {
 pub(super) struct Known<'k, F> {
     pub(super) index: Index,
     pub(super) links: &'k [Link<F>],
-    /// The last number in each of the links.
+    /// The number up to which the snapshot knows all records, and when it was written.
     pub(super) snapshot: Option<(Lsn, u64)>,
 }
 

@@ -205,10 +205,7 @@ fn read_short<M: Medium>(medium: &M, name: &str) -> io::Result<String> {
 
 pub(super) fn write_version<M: Medium>(medium: &M) -> Result<(), StoreError> {
     let write = || {
-        match medium.unlink(FORMAT_UNFINISHED) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        medium.remove(FORMAT_UNFINISHED)?;
         let file = medium.create(FORMAT_UNFINISHED)?;
         file.write_all_at(format!("{FORMAT_NAME} {VERSION}\n").as_bytes(), 0)?;
         file.sync()?;

@@ -168,7 +168,7 @@ impl<M: Medium> Recovered<M> {
         mut visit: impl FnMut(Seen<(Lsn, &Record<'_>)>),
     ) -> Result<(), StoreError> {
         let index = &self.index;
-        let live = Live::of(index, &self.links);
+        let live = (!self.doubted).then(|| Live::of(index, &self.links));
         let strays = Mutex::new(Strays::default());
         // What a snapshot says that is in doubt is held against every record.
         let doubtful = |placed: &Placed<'_>| match index.standing(placed) {
@@ -185,9 +185,9 @@ impl<M: Medium> Recovered<M> {
             links: &self.links,
             open_end: false,
             wanted: &|place| {
-                if self.doubted {
+                let Some(live) = &live else {
                     return Box::new(&doubtful);
-                }
+                };
                 let mut standing = live.walk(place);
                 Box::new(move |placed| match subject(placed.record.kind) {
                     Subject::Binding => standing.has(placed),

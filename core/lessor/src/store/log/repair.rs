@@ -356,7 +356,7 @@ impl<'m, M: Medium> Repair<'m, M> {
     fn copy(&self, name: &str) -> io::Result<()> {
         let target = format!("damaged-{}-{name}", now());
         let source = self.medium.open(name)?;
-        remove(self.medium, &target)?;
+        self.medium.remove(&target)?;
         let copy = self.medium.create(&target)?;
         let length = source.len()?;
         let mut window = vec![0; SLICE];
@@ -375,7 +375,7 @@ impl<'m, M: Medium> Repair<'m, M> {
 
     fn write(&self, header: SegmentHeader, records: &BTreeMap<Lsn, Vec<u8>>) -> io::Result<()> {
         let name = header.file().unfinished_name();
-        remove(self.medium, &name)?;
+        self.medium.remove(&name)?;
         let file = self.medium.create(&name)?;
         let salt = random()?;
         let mut at = BLOCK_LEN;
@@ -432,13 +432,6 @@ fn stretches<'c, F>(files: &[SegmentFile], chain: &'c Chain<F>) -> Vec<Stretch<'
         stretches.push(Stretch::Hole(newest));
     }
     stretches
-}
-
-fn remove<M: Medium>(medium: &M, name: &str) -> io::Result<()> {
-    match medium.unlink(name) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 fn now() -> u64 {

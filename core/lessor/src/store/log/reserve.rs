@@ -90,14 +90,14 @@ impl Reserve {
             // What is there is not let go for what may not be had.
             return medium.reopen(RESERVE)?.allocate(length);
         }
-        remove(medium, UNFINISHED)?;
-        remove(medium, RESERVE)?;
+        medium.remove(UNFINISHED)?;
+        medium.remove(RESERVE)?;
         let made = medium
             .create(UNFINISHED)
             .and_then(|file| file.allocate(length))
             .and_then(|()| medium.rename(UNFINISHED, RESERVE));
         if made.is_err() {
-            remove(medium, UNFINISHED)?;
+            medium.remove(UNFINISHED)?;
         }
         made
     }
@@ -109,7 +109,7 @@ impl Reserve {
         target: SegmentFile,
     ) -> io::Result<M::File> {
         let name = target.unfinished_name();
-        remove(medium, &name)?;
+        medium.remove(&name)?;
         if self.held == 0 {
             return medium.create(&name);
         }
@@ -131,12 +131,5 @@ impl Reserve {
         medium.truncate(RESERVE, self.held - quarter)?;
         self.held -= quarter;
         Ok(())
-    }
-}
-
-fn remove<M: Medium>(medium: &M, name: &str) -> io::Result<()> {
-    match medium.unlink(name) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -53,10 +53,7 @@ impl<M: Medium> Housekeeper<M> {
         let Some(newest) = self.elements.last() else {
             return Ok(None);
         };
-        match self.medium.unlink(snapshot::UNFINISHED) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        self.medium.remove(snapshot::UNFINISHED)?;
         let mut marks = *self.index.marks();
         marks.latest = (newest.last, marks.latest.1);
         Ok(Some(Snapshot {
