@@ -31,8 +31,21 @@ pub enum Kind {
     Chaddr = 2,
     /// Relay address and circuit-id follow.
     Circuit = 3,
-    /// Relay address, length of the circuit-id, circuit-id, htype and chaddr follow.
-    CircuitChaddr = 4,
+    /// The length of a circuit's identity, that, and the identity of a client on it follow.
+    CircuitClient = 4,
+    /// The length of the relay's identifier (RFC 6925), that, and circuit-id follow.
+    RelayCircuit = 5,
+}
+
+impl Kind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::ClientId,
+        Self::Chaddr,
+        Self::Circuit,
+        Self::CircuitClient,
+        Self::RelayCircuit,
+    ];
 }
 
 /// A client's identity, kind octet first.

@@ -21,6 +21,7 @@ extern crate std;
 
 pub mod address;
 pub mod binding;
+pub mod circuit;
 pub mod config;
 pub mod group;
 pub mod identity;

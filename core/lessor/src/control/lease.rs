@@ -122,18 +122,13 @@ fn client(identity: &[u8]) -> String {
     let Some((kind, rest)) = identity.split_first() else {
         return String::new();
     };
-    let kinds = [
-        Kind::ClientId,
-        Kind::Chaddr,
-        Kind::Circuit,
-        Kind::CircuitChaddr,
-    ];
-    match kinds.into_iter().find(|k| *k as u8 == *kind) {
+    match Kind::ALL.into_iter().find(|k| *k as u8 == *kind) {
         Some(Kind::ClientId) => format!("client-id {}", colons(rest)),
         // Without the hardware type, which is 1 for whatever an operator may look for.
         Some(Kind::Chaddr) => format!("hw {}", colons(rest.get(1..).unwrap_or_default())),
         Some(Kind::Circuit) => format!("circuit {}", colons(rest)),
-        Some(Kind::CircuitChaddr) => format!("circuit+hw {}", colons(rest)),
+        Some(Kind::CircuitClient) => format!("circuit+client {}", colons(rest)),
+        Some(Kind::RelayCircuit) => format!("relay+circuit {}", colons(rest)),
         None => colons(identity),
     }
 }

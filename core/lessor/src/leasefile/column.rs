@@ -172,12 +172,13 @@ fn hex(out: &mut String, octets: &[u8], separator: &str) -> fmt::Result {
     Ok(())
 }
 
-/// The kinds of identity, as the configuration names them.
-const KINDS: [(Kind, &str); 4] = [
+/// The kinds of identity.
+const KINDS: [(Kind, &str); 5] = [
     (Kind::ClientId, "client-id"),
     (Kind::Chaddr, "chaddr"),
     (Kind::Circuit, "circuit"),
-    (Kind::CircuitChaddr, "circuit+chaddr"),
+    (Kind::CircuitClient, "circuit+client"),
+    (Kind::RelayCircuit, "relay+circuit"),
 ];
 
 fn name_of_kind(octet: u8) -> Option<&'static str> {

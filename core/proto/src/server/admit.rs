@@ -1,12 +1,14 @@
 //! Which network and which client a message is of: from the configuration alone, so that any
 //! worker can tell whose it is.
 
+use super::agent::AgentInfo;
 use super::query::{Arrival, Client, Path, Query, hardware_identity};
 use super::silence::Silence;
+use crate::circuit;
 use crate::config::{Config, Link, LinkIndex, Network, Place};
 use crate::identity::{HashKey, Identity, IdentityMode, Kind};
 use core::net::Ipv4Addr;
-use dhcp_wire::dhcp::{Message, MessageType, Options, agent, code};
+use dhcp_wire::dhcp::{Message, MessageType, Options, code};
 
 /// Says whose message this is, or why it is nobody's.
 ///
@@ -231,27 +233,16 @@ impl Seen<'_> {
         usable.then(|| hardware_identity(self.message))?
     }
 
-    /// The relay and its circuit-id, RFC 3046 §3.1; the first instance counts (C176).
+    /// The circuit, or the station on it.
     fn circuit(&self) -> Option<Identity> {
-        if !self.trusted {
-            return None;
-        }
-        let value = self.options.get(code::AGENT_INFO)?;
-        let mut octets = [0; crate::record::MAX_AGENT_INFO];
-        let len = value.copy_to(&mut octets)?;
-        let sub = agent::SubOptions::new(octets.get(..len)?);
-        let circuit = sub.first(agent::CIRCUIT_ID).filter(|id| !id.is_empty())?;
-        let relay = self.message.giaddr().octets();
+        let giaddr = self.message.giaddr();
+        let info = AgentInfo::of(self.options, self.trusted)?;
+        let circuit = info.read(|info| circuit::circuit(giaddr, &info))?;
         match self.network.identity {
             IdentityMode::CircuitChaddr => {
-                let len = [u8::try_from(circuit.len()).ok()?];
-                let (htype, chaddr) = ([self.message.htype()], self.message.chaddr());
-                let parts = [&relay[..], &len, circuit, &htype, chaddr];
-                Identity::new(Kind::CircuitChaddr, &parts)
+                circuit::client_on(&circuit, &hardware_identity(self.message)?)
             }
-            IdentityMode::Circuit | IdentityMode::ClientId | IdentityMode::Chaddr => {
-                Identity::new(Kind::Circuit, &[&relay, circuit])
-            }
+            IdentityMode::Circuit | IdentityMode::ClientId | IdentityMode::Chaddr => Some(circuit),
         }
     }
 }

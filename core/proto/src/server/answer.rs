@@ -16,7 +16,7 @@ use dhcp_wire::dhcp::code;
 const REPEAT: u32 = 16;
 
 /// Option 82 of a query, as far as it can be stored.
-pub(super) enum AgentInfo<'a> {
+pub(super) enum Storable<'a> {
     /// There is none.
     Absent,
     /// More than a record holds: it is echoed only.
@@ -173,9 +173,9 @@ impl<J: Journal> Turn<'_, J> {
         let message = &self.query.message;
         let stored = self.shard.bindings.agent_info(slot);
         let new_circuit = self.agent_info(&mut [0; MAX_AGENT_INFO], |info| match info {
-            AgentInfo::Absent => false,
-            AgentInfo::TooLong => !stored.is_empty(),
-            AgentInfo::Octets(info) => info != stored,
+            Storable::Absent => false,
+            Storable::TooLong => !stored.is_empty(),
+            Storable::Octets(info) => info != stored,
         });
         let relay = message.giaddr();
         new_circuit || (!relay.is_unspecified() && relay.to_bits() != binding.giaddr)
@@ -185,7 +185,7 @@ impl<J: Journal> Turn<'_, J> {
     pub(super) fn agent_info<T>(
         &self,
         room: &mut [u8; MAX_AGENT_INFO],
-        then: impl FnOnce(AgentInfo<'_>) -> T,
+        then: impl FnOnce(Storable<'_>) -> T,
     ) -> T {
         let value = self
             .query
@@ -193,10 +193,10 @@ impl<J: Journal> Turn<'_, J> {
             .get(code::AGENT_INFO)
             .filter(|_| self.query.trusted);
         let Some(value) = value else {
-            return then(AgentInfo::Absent);
+            return then(Storable::Absent);
         };
         let info = value.copy_to(room).and_then(|len| room.get(..len));
-        then(info.map_or(AgentInfo::TooLong, AgentInfo::Octets))
+        then(info.map_or(Storable::TooLong, Storable::Octets))
     }
 
     /// Notes in the binding where and with what the client was seen. A unicast renewal says
@@ -207,9 +207,9 @@ impl<J: Journal> Turn<'_, J> {
         let direct = message.giaddr().is_unspecified();
         if !direct || self.query.ciaddr().is_none() {
             let (len, whole) = self.agent_info(&mut room, |info| match info {
-                AgentInfo::Absent => (0, true),
-                AgentInfo::TooLong => (0, false),
-                AgentInfo::Octets(info) => (info.len(), true),
+                Storable::Absent => (0, true),
+                Storable::TooLong => (0, false),
+                Storable::Octets(info) => (info.len(), true),
             });
             let info = room.get(..len).unwrap_or(&[]);
             let stored = self.shard.bindings.store_agent_info(slot, info);

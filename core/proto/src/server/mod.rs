@@ -10,6 +10,7 @@
 //! One file a message type; the rules of one section stand on the arms that obey them.
 
 mod admit;
+mod agent;
 mod answer;
 mod decline;
 mod discover;
@@ -27,6 +28,7 @@ mod turn;
 
 pub use crate::shard::{Ask, Parked};
 pub use admit::admit;
+pub use agent::AgentInfo;
 pub use owner::owner;
 pub use plan::{Destination, NextHop, Notice, NoticeKind, Outcome, Plan, ReplyKind};
 pub use query::{Arrival, Client, Path, Query};

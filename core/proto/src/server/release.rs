@@ -1,6 +1,6 @@
 //! DHCPRELEASE, RFC 2131 §4.3.4.
 
-use super::answer::AgentInfo;
+use super::answer::Storable;
 use super::plan::Outcome;
 use super::silence::Silence;
 use super::turn::Turn;
@@ -59,9 +59,9 @@ impl<J: Journal> Turn<'_, J> {
         }
         let stored = self.shard.bindings.agent_info(slot);
         self.agent_info(&mut [0; MAX_AGENT_INFO], |sent| match sent {
-            AgentInfo::Absent => false,
-            AgentInfo::TooLong => !stored.is_empty(),
-            AgentInfo::Octets(sent) => sent != stored,
+            Storable::Absent => false,
+            Storable::TooLong => !stored.is_empty(),
+            Storable::Octets(sent) => sent != stored,
         })
     }
 }

@@ -197,3 +197,54 @@ fn c161_one_identity_on_two_networks_has_two_independent_bindings() {
     assert_eq!(world.send(release).silence(), Silence::Released);
     world.send(client(1).renew(home)).ack();
 }
+
+/// Option 82 with these sub-options.
+fn info(msg: Msg, parts: &[(u8, &[u8])]) -> Msg {
+    let mut data = Vec::new();
+    for (code, value) in parts {
+        data.extend_from_slice(&[*code, u8::try_from(value.len()).unwrap()]);
+        data.extend_from_slice(value);
+    }
+    msg.option(code::AGENT_INFO, &data)
+}
+
+#[test]
+fn c175_the_relay_of_a_circuit_is_82_12_and_else_giaddr() {
+    for identity in [IdentityMode::Circuit, IdentityMode::CircuitChaddr] {
+        let mut world = with(identity);
+        let mut offer = |giaddr: &str, parts: &[(u8, &[u8])]| {
+            let msg = info(client(1), parts).discover();
+            world.send(msg.relayed(ip(giaddr), SERVER)).offer().yiaddr()
+        };
+        let port = (1, &b"port 7"[..]);
+        let named = offer("10.9.0.1", &[port, (12, b"bng-a")]);
+        // Two addresses of one relay, and the sub-options in another order.
+        assert_eq!(offer("10.9.0.2", &[(12, b"bng-a"), port]), named);
+        // Another relay behind the same address.
+        assert_ne!(offer("10.9.0.1", &[port, (12, b"bng-b")]), named);
+        // A remote-id is no part of it, and an empty identifier says nothing.
+        assert_eq!(
+            offer("10.9.0.1", &[port, (2, b"cpe"), (12, b"bng-a")]),
+            named
+        );
+        let plain = offer("10.9.0.1", &[port]);
+        assert_eq!(offer("10.9.0.1", &[port, (12, b"")]), plain);
+        assert_ne!(plain, named);
+    }
+}
+
+#[test]
+fn c176_the_first_instance_of_a_doubled_sub_option_counts_and_unknown_ones_are_passed_over() {
+    let mut world = with(IdentityMode::Circuit);
+    let mut offer = |parts: &[(u8, &[u8])]| {
+        let msg = info(client(1), parts).discover().far();
+        world.send(msg).offer().yiaddr()
+    };
+    let first = offer(&[(1, b"port 7")]);
+    assert_eq!(
+        offer(&[(200, b"what"), (1, b"port 7"), (1, b"port 8")]),
+        first
+    );
+    assert_eq!(offer(&[(12, b""), (1, b"port 7"), (0, b"")]), first);
+    assert_ne!(offer(&[(1, b"port 8"), (1, b"port 7")]), first);
+}
