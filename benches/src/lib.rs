@@ -76,19 +76,12 @@ pub fn spec(addresses: u32) -> Spec {
         subnets: vec![subnet],
         reservations: Vec::new(),
     };
-    let link = Link {
-        port: 0,
-        vids: (0, 0),
-        space: Space(0),
-        addresses: vec![LinkAddress {
-            addr: SERVER,
-            prefix,
-        }],
-        mtu: 1500,
-        trust_option82: false,
+    let address = LinkAddress {
+        addr: SERVER,
+        prefix,
     };
     Spec {
-        links: vec![link],
+        links: vec![Link::new(0, (0, 0), vec![address])],
         networks: vec![network],
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, process};
 
-use dhcp_proto::address::{Directory, Space};
+use dhcp_proto::address::Directory;
 use dhcp_proto::config::{Config, Link, LinkAddress, Prefix, Spec};
 use dhcp_proto::time::Instant;
 use dhcp_wire::arp::{self, Arp, Op, Station};
@@ -44,16 +44,9 @@ fn qinq() -> Tags {
 
 fn config() -> Config {
     let prefix = Prefix::new(OURS, 24).unwrap();
-    let link = Link {
-        port: 0,
-        vids: (200, 300),
-        space: Space(0),
-        addresses: vec![LinkAddress { addr: OURS, prefix }],
-        mtu: 1500,
-        trust_option82: false,
-    };
+    let address = LinkAddress { addr: OURS, prefix };
     let spec = Spec {
-        links: vec![link],
+        links: vec![Link::new(0, (200, 300), vec![address])],
         networks: Vec::new(),
     };
     Config::new(spec, Directory::builder(None).build())

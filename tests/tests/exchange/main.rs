@@ -19,6 +19,7 @@ mod fence;
 mod frames;
 mod rig;
 mod slow;
+mod tagged;
 mod team;
 mod threads;
 mod ways;

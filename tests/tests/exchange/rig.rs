@@ -23,7 +23,7 @@ use lessor::dataplane::handover::Peers;
 use lessor::dataplane::host::Host;
 use lessor::dataplane::neighbors::Neighbors;
 use lessor::dataplane::parked::ParkedReplies;
-use lessor::dataplane::port::{Facts, RxChecksum};
+use lessor::dataplane::port::{Facts, Port, RxChecksum};
 use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
 use lessor::dataplane::routes::Routes;
@@ -37,6 +37,8 @@ use std::time::Duration;
 
 pub const MAX_PARKED: usize = 8;
 pub const PACKETS: usize = 256;
+/// When every rig begins.
+pub const NOW: Instant = Instant(1_000_000_000);
 pub const KEY: HashKey = HashKey([3; 16]);
 
 pub struct Rig {
@@ -98,17 +100,11 @@ fn subnet([a, b, c]: [u8; 3]) -> SubnetSpec {
 }
 
 fn link(vids: (u16, u16), addr: [u8; 4]) -> Link {
-    Link {
-        port: 0,
-        vids,
-        space: Space(0),
-        addresses: vec![LinkAddress {
-            addr: addr.into(),
-            prefix: prefix(addr, 24),
-        }],
-        mtu: 1500,
-        trust_option82: false,
-    }
+    let address = LinkAddress {
+        addr: addr.into(),
+        prefix: prefix(addr, 24),
+    };
+    Link::new(0, vids, vec![address])
 }
 
 /// 10.0.0.1 untagged, with 10.0.1.0/24 on the same link, 10.1.0.1 in VLAN 100, 10.2.0.1 in VLANs
@@ -161,36 +157,63 @@ pub fn device(packets: usize) -> MemConfig {
     MemConfig { facts, packets }
 }
 
+/// A single worker, and what is at its other ends.
+pub struct Alone<P: Port> {
+    pub worker: Worker<P, JournalRing>,
+    pub drain: Drain,
+    pub counters: Arc<Counters>,
+    pub inquiry: Inquiry,
+}
+
+/// The only worker of some ports, with nothing of its own to announce.
+pub fn alone<P: Port>(ports: impl IntoIterator<Item = P>, spec: Spec) -> Alone<P> {
+    let snapshot = snapshot(spec);
+    let (journal, drain) = ring(1024);
+    let (notices, _) = rtrb::RingBuffer::new(64);
+    let (desk, inquiry) = desk();
+    let counters = Arc::new(Counters::new());
+    let worker = Worker::new(Parts {
+        ports: Ports::new(ports),
+        peers: Peers::none(),
+        host: Host::new(Arc::new(Neighbors::new(64, 1)), 1, 2),
+        shard: shard(&snapshot.config, 0, 1),
+        journal,
+        parked: ParkedReplies::new(MAX_PARKED, Duration::from_secs(2)),
+        snapshot: Arc::new(snapshot),
+        counters: Arc::clone(&counters),
+        gauges: Arc::new(Gauges::default()),
+        notices,
+        desk,
+    });
+    Alone {
+        worker,
+        drain,
+        counters,
+        inquiry,
+    }
+}
+
 impl Rig {
     /// One worker on [`spec`].
     pub fn new() -> Self {
-        let Snapshot { config, routes } = snapshot(spec());
-        let shard = shard(&config, 0, 1);
+        Self::on(spec())
+    }
+
+    /// One worker on a configuration.
+    pub fn on(spec: Spec) -> Self {
         let (port, wire) = MemPort::new(device(PACKETS));
-        let (journal, drain) = ring(1024);
-        let (notices, _) = rtrb::RingBuffer::new(64);
-        let (desk, inquiry) = desk();
-        let counters = Arc::new(Counters::new());
-        let worker = Worker::new(Parts {
-            ports: Ports::new([port]),
-            peers: Peers::none(),
-            host: Host::new(Arc::new(Neighbors::new(64, 1)), 1, 2),
-            shard,
-            journal,
-            parked: ParkedReplies::new(MAX_PARKED, Duration::from_secs(2)),
-            snapshot: Arc::new(Snapshot { config, routes }),
-            counters: Arc::clone(&counters),
-            gauges: Arc::new(Gauges::default()),
-            notices,
-            desk,
-        });
-        let now = Instant(1_000_000_000);
+        let Alone {
+            worker,
+            drain,
+            counters,
+            inquiry,
+        } = alone([port], spec);
         Self {
             worker,
             wire,
             drain: Some(drain),
             counters,
-            now,
+            now: NOW,
             taken: 0,
             _inquiry: inquiry,
         }

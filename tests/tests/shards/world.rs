@@ -235,19 +235,12 @@ fn config(addresses: u32) -> Config {
         subnets: vec![subnet],
         reservations: Vec::new(),
     };
-    let link = Link {
-        port: 0,
-        vids: (0, 0),
-        space: Space(0),
-        addresses: vec![LinkAddress {
-            addr: SERVER,
-            prefix,
-        }],
-        mtu: 1500,
-        trust_option82: false,
+    let address = LinkAddress {
+        addr: SERVER,
+        prefix,
     };
     let spec = Spec {
-        links: vec![link],
+        links: vec![Link::new(0, (0, 0), vec![address])],
         networks: vec![network],
     };
     let mut directory = Directory::builder(None);

@@ -132,6 +132,9 @@ pub enum Reason {
     /// A next hop on no link.
     #[error("{0} is not inside the prefix of any address of this port")]
     NotOnLink(Ipv4Addr),
+    /// A next hop on a link with a range of VLANs.
+    #[error("{0} is on a range of VLANs, and a next hop has to be in one")]
+    SeveralVlans(Ipv4Addr),
     /// Addresses of one port and VLAN in two spaces.
     #[error("addresses of one port and VLAN are in two spaces, {0} and {1}")]
     TwoSpaces(u16, u16),

@@ -24,6 +24,7 @@ mod subnets;
 mod table;
 mod text;
 mod value;
+mod vlans;
 
 use std::collections::BTreeSet;
 use std::io;

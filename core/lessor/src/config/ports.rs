@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use dhcp_proto::address::Space;
-use dhcp_proto::config::{Link, LinkAddress, LinkIndex, Prefix};
+use dhcp_proto::config::{Link, LinkAddress, LinkIndex, Prefix, Vlans, overlapping};
 
 use super::fault::Reason;
-use super::findings::Spot;
+use super::findings::{Findings, Spot};
 use super::table::Table;
-use super::text;
 use super::value::Value;
+use super::{text, vlans};
 use crate::dataplane::port::RxChecksum;
 use crate::dataplane::routes::StaticRoute;
 
@@ -67,6 +67,9 @@ pub(super) struct Ports {
     pub(super) list: Vec<Port>,
     pub(super) links: Vec<Link>,
     pub(super) routes: Vec<StaticRoute>,
+    /// Where each link stands first.
+    places: Vec<Spot>,
+    known: BTreeMap<(u8, Vlans), usize>,
     names: BTreeMap<String, usize>,
     devices: BTreeMap<String, usize>,
     destinations: BTreeMap<(u16, Ipv4Addr, u8), usize>,
@@ -83,6 +86,7 @@ struct Common {
 impl Ports {
     pub(super) fn read(tables: Vec<Table<'_>>) -> Self {
         let mut all = Self::default();
+        let findings = tables.first().map(|table| table.findings);
         let found = tables.len();
         if let (Some(first), true) = (tables.first(), found > MOST_PORTS) {
             first.findings.fault(
@@ -96,7 +100,22 @@ impl Ports {
         for (table, port) in tables.into_iter().zip(0u8..) {
             all.port(table, port);
         }
+        if let Some(findings) = findings {
+            all.keep_apart(findings);
+        }
         all
+    }
+
+    /// Notes the links that have VLANs of another one.
+    fn keep_apart(&self, findings: &Findings<'_>) {
+        let place = |link: LinkIndex| self.places.get(link.0 as usize);
+        for (later, earlier) in overlapping(&self.links) {
+            let (Some(spot), Some(other)) = (place(later), place(earlier)) else {
+                continue;
+            };
+            let (what, line) = ("VLANs", findings.line(other.at));
+            findings.fault(spot, Reason::Overlaps { what, line });
+        }
     }
 
     fn port(&mut self, mut table: Table<'_>, port: u8) {
@@ -172,12 +191,12 @@ impl Ports {
 
     /// "10.77.0.1/24", or a table with its VLAN tags and space.
     fn address(&mut self, value: &Value<'_>, common: &Common) -> Option<()> {
-        let (mut space, mut vids) = (common.space, Some((0, 0)));
+        let (mut space, mut on) = (common.space, Some((0, 0).into()));
         let address = if value.is_table() {
             let mut table = value.accept(value.table())?;
             let address = table.require("address", |v| text::interface(v.text()?));
             if let Some(tags) = table.value("vlan") {
-                vids = tags_of(&tags);
+                on = vlans::read(&tags);
             }
             table.set("space", &mut space, |v| v.number(0..=u16::MAX).map(Space));
             table.finish();
@@ -186,46 +205,40 @@ impl Ports {
             value.accept(value.text().and_then(text::interface))
         };
         let (addr, prefix) = address?;
-        value.accept(self.attach(common, space, vids?, LinkAddress { addr, prefix }))
+        let known = self.links.len();
+        let link = Link {
+            space,
+            mtu: common.mtu,
+            trust_option82: common.trust_option82,
+            ..Link::new(common.port, on?, vec![LinkAddress { addr, prefix }])
+        };
+        let attached = value.accept(self.attach(link));
+        if self.links.len() > known {
+            self.places.push(value.spot.clone());
+        }
+        attached
     }
 
-    /// Adds an address to the link of its port and tags.
-    fn attach(
-        &mut self,
-        common: &Common,
-        space: Space,
-        vids: (u16, u16),
-        address: LinkAddress,
-    ) -> Result<(), Reason> {
-        let Common {
-            port,
-            mtu,
-            trust_option82,
-            ..
-        } = *common;
-        let known = self
-            .links
-            .iter_mut()
-            .find(|l| l.port == port && l.vids == vids);
-        let Some(link) = known else {
-            let addresses = vec![address];
-            self.links.push(Link {
-                port,
-                vids,
-                space,
-                addresses,
-                mtu,
-                trust_option82,
-            });
+    /// Adds a link with one address, or its address to the link that has the port and tags.
+    fn attach(&mut self, new: Link) -> Result<(), Reason> {
+        let at = *self
+            .known
+            .entry((new.port, new.vlans))
+            .or_insert(self.links.len());
+        let Some(link) = self.links.get_mut(at) else {
+            self.links.push(new);
             return Ok(());
         };
+        let space = new.space;
         if link.space != space {
             return Err(Reason::TwoSpaces(link.space.0, space.0));
         }
-        if link.has(address.addr) {
-            return Err(Reason::OwnTwice(address.addr));
+        for address in new.addresses {
+            if link.has(address.addr) {
+                return Err(Reason::OwnTwice(address.addr));
+            }
+            link.addresses.push(address);
         }
-        link.addresses.push(address);
         Ok(())
     }
 
@@ -254,9 +267,13 @@ impl Ports {
 
     fn route(&mut self, value: &Value<'_>, from: usize, to: Prefix, via: Ipv4Addr) {
         let links = self.links.iter().enumerate().skip(from);
-        let mut on = links.filter(|(_, link)| link.is_attached(via));
-        let Some((link, Link { space, .. })) = on.next() else {
-            value.findings().fault(&value.spot, Reason::NotOnLink(via));
+        let mut on = links.filter(|(_, link)| link.is_attached(via)).peekable();
+        let why = on
+            .peek()
+            .map_or(Reason::NotOnLink(via), |_| Reason::SeveralVlans(via));
+        let Some((link, Link { space, .. })) = on.find(|(_, link)| link.vlans.one().is_some())
+        else {
+            value.findings().fault(&value.spot, why);
             return;
         };
         if self.links.iter().any(|l| l.space == *space && l.has(via)) {
@@ -319,20 +336,4 @@ fn is_pci(name: &str) -> bool {
         _ => false,
     };
     numbers && matches!(function.as_bytes(), [b'0'..=b'7'])
-}
-
-/// One VLAN, or outer and inner.
-fn tags_of(value: &Value<'_>) -> Option<(u16, u16)> {
-    let vid = |v: &Value<'_>| v.number(1..=4094);
-    if !value.is_array() {
-        return value.accept(vid(value)).map(|vid| (vid, 0));
-    }
-    let tags: Vec<(Spot, u16)> = value.all(vid)?;
-    match tags.as_slice() {
-        [(_, vid)] => Some((*vid, 0)),
-        [(_, outer), (_, inner)] => Some((*outer, *inner)),
-        _ => value.accept(Err(Reason::Malformed(
-            "one VLAN or two, the outer one first",
-        ))),
-    }
 }

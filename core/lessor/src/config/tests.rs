@@ -1,3 +1,5 @@
+mod ways;
+
 use super::*;
 use crate::dataplane::port::RxChecksum;
 use proptest::prelude::*;
@@ -123,8 +125,8 @@ fn what_the_file_says_is_in_the_settings() {
     assert_eq!(settings.eal.memory, Some(512 << 20));
     assert_eq!(settings.ports[0].device.name(), "net_af_packet0");
     assert_eq!(settings.ports[0].rx_checksum, RxChecksum::Ignore);
-    let vids: Vec<_> = settings.spec.links.iter().map(|l| l.vids).collect();
-    assert_eq!(vids, [(0, 0), (100, 0), (200, 30)]);
+    let vids: Vec<_> = settings.spec.links.iter().map(|l| l.vlans.one()).collect();
+    assert_eq!(vids, [(0, 0), (100, 0), (200, 30)].map(Some));
     assert!(
         settings
             .spec

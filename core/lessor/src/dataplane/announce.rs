@@ -57,7 +57,8 @@ impl Announcer {
             .skip(self.next_link)
             .take(LINKS_A_STEP);
         for link in links {
-            let Some(facts) = net.ports.facts(link.port) else {
+            // Where there is a range of VLANs it would be thousands of packets, or millions.
+            let (Some(facts), Some(vids)) = (net.ports.facts(link.port), link.vlans.one()) else {
                 continue;
             };
             for own in &link.addresses {
@@ -65,7 +66,7 @@ impl Announcer {
                     mac: facts.mac,
                     addr: own.addr,
                 };
-                let tags = Key::new(link.port, link.vids, own.addr).usual_tags();
+                let tags = Key::new(link.port, vids, own.addr).usual_tags();
                 if net.transmit_arp(link.port, &ArpFrame::announcement(ours, tags)) {
                     net.counters.event(Event::ArpAnnounced);
                 }

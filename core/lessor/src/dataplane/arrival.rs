@@ -6,6 +6,7 @@ use dhcp_proto::config::{Config, Link, LinkIndex};
 use dhcp_wire::ethernet::{Ethernet, Mac, Tags};
 
 use super::counters::DropReason;
+use super::neighbors::Key;
 use super::routes::{Routes, is_directed_broadcast};
 
 /// Where a frame came from, and what its answer goes back with (C166).
@@ -47,10 +48,14 @@ impl Arrival {
             return Err(DropReason::NotOurMac);
         }
         let tags = eth.tags().without_priority();
-        let (outer, inner) = tags.vids();
-        let vids = (outer.unwrap_or(0), inner.unwrap_or(0));
-        let link = config.link_of(port, vids).ok_or(DropReason::NoLink)?;
+        let link = config.link_of(port, vids(tags)).ok_or(DropReason::NoLink)?;
         Ok(Self { port, link, tags })
+    }
+
+    /// A next hop in the VLAN that the frame came by.
+    #[must_use]
+    pub fn hop(&self, addr: Ipv4Addr) -> Key {
+        Key::new(self.port, vids(self.tags), addr)
     }
 
     /// Whom a packet to `dst` is for that came this way. An address of ours on another link of
@@ -78,6 +83,12 @@ impl Arrival {
             Err(DropReason::NotOurAddress)
         }
     }
+}
+
+/// Outer and inner VLAN, 0 where there is none.
+fn vids(tags: Tags) -> (u16, u16) {
+    let (outer, inner) = tags.vids();
+    (outer.unwrap_or(0), inner.unwrap_or(0))
 }
 
 /// Whether `dst` means all stations of a prefix that `link` is attached to.

@@ -244,7 +244,7 @@ impl<K: Packet> Host<K> {
             }
             heard => heard?,
         };
-        let hop = Key::new(port, link.vids, heard.sender.addr);
+        let hop = arrival.hop(heard.sender.addr);
         let is_hop = self.neighbors.learn(hop, heard.sender.mac, now);
         match heard.asked {
             // Who waits for the asker leaves with the next tick.

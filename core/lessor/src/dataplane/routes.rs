@@ -2,6 +2,9 @@
 //!
 //! Built by control with each configuration, read by workers. A look-up is one binary search for
 //! each prefix length that is in use.
+//!
+//! A link with a range of VLANs is only the way back to what came by it, with the tags it came
+//! with: which of its VLANs another station is in, nothing says.
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -82,7 +85,7 @@ impl Routes {
             .iter()
             .filter_map(|entry| {
                 let link = links.get(entry.leg.link as usize)?;
-                Some(Key::new(link.port, link.vids, entry.leg.router?))
+                Some(Key::new(link.port, link.vlans.one()?, entry.leg.router?))
             })
             .collect();
         routers.sort_unstable();
@@ -92,8 +95,14 @@ impl Routes {
             .flat_map(|link| link.addresses.iter().map(|own| (link.space, own.addr)))
             .collect();
         own.sort_unstable();
+        let by_link = Table::new(&entries, |entry| entry.leg.link);
+        let is_one = |link: &Link| link.vlans.one().is_some();
+        let entries: Vec<Entry> = entries
+            .into_iter()
+            .filter(|entry| links.get(entry.leg.link as usize).is_some_and(is_one))
+            .collect();
         Self {
-            by_link: Table::new(&entries, |entry| entry.leg.link),
+            by_link,
             by_space: Table::new(&entries, |entry| entry.space.0.into()),
             own,
             routers,
@@ -106,7 +115,7 @@ impl Routes {
         self.hop(&self.by_link, link.0, space, dst)
     }
 
-    /// The next hop to `dst`, on whatever link of `space`.
+    /// The next hop to `dst`, on whatever link of `space` that has one VLAN.
     #[must_use]
     pub fn next_hop(&self, space: Space, dst: Ipv4Addr) -> Option<Hop> {
         self.hop(&self.by_space, space.0.into(), space, dst)
@@ -244,12 +253,8 @@ mod tests {
                 prefix: prefix(text),
             });
         Link {
-            port: 0,
-            vids: (vid, 0),
             space,
-            addresses: addresses.collect(),
-            mtu: 1500,
-            trust_option82: false,
+            ..Link::new(0, (vid, 0), addresses.collect())
         }
     }
 

@@ -56,11 +56,12 @@ impl Way {
         let hop = near.or_else(|| routes.next_hop(space, dst));
         let Hop { link, via, source } = hop.ok_or(DropReason::NoRoute)?;
         let there = config.link(link).ok_or(DropReason::LinkGone)?;
-        let hop = Key::new(there.port, there.vids, via);
-        let tags = if link == arrival.link {
-            arrival.tags
+        let (hop, tags) = if link == arrival.link {
+            (arrival.hop(via), arrival.tags)
         } else {
-            hop.usual_tags()
+            let vids = there.vlans.one().ok_or(DropReason::NoRoute)?;
+            let hop = Key::new(there.port, vids, via);
+            (hop, hop.usual_tags())
         };
         let leg = Arrival {
             port: there.port,

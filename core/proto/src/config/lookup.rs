@@ -1,6 +1,7 @@
 //! From an address, or a port and its VLAN tags, to what is configured there.
 
-use super::{Link, LinkAddress, Network, NetworkKey, Spec, Subnet};
+use super::vlan::ByTags;
+use super::{Link, LinkAddress, Network, NetworkKey, Spec, Subnet, Vlans};
 use crate::address::{Cell, Directory, Space};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -38,8 +39,7 @@ struct Range {
 #[derive(Debug)]
 pub struct Config {
     links: Vec<Link>,
-    /// (port, outer, inner) of each link, sorted, with its index.
-    by_tags: Vec<((u8, u16, u16), LinkIndex)>,
+    by_tags: ByTags,
     networks: Vec<Network>,
     /// Keys are interned from 0 on.
     by_key: Vec<Option<NetworkIndex>>,
@@ -68,11 +68,7 @@ impl Config {
                 *room = Some(NetworkIndex(index));
             }
         }
-        let links = (0u32..).zip(&spec.links);
-        let mut by_tags: Vec<_> = links
-            .map(|(i, l)| ((l.port, l.vids.0, l.vids.1), LinkIndex(i)))
-            .collect();
-        by_tags.sort_by_key(|(tags, _)| *tags);
+        let (by_tags, _) = ByTags::new(&spec.links);
         Self {
             links: spec.links,
             by_tags,
@@ -120,15 +116,10 @@ impl Config {
         (range.space == space && addr <= range.last).then_some(range.place)
     }
 
-    /// The link of a port and VLAN tags.
+    /// The link of a port and VLAN tags, 0 where there is none.
     #[must_use]
     pub fn link_of(&self, port: u8, vids: (u16, u16)) -> Option<LinkIndex> {
-        let tags = (port, vids.0, vids.1);
-        let at = self
-            .by_tags
-            .binary_search_by_key(&tags, |(tags, _)| *tags)
-            .ok()?;
-        self.by_tags.get(at).map(|(_, link)| *link)
+        self.by_tags.find(port, vids)
     }
 
     /// A link.
@@ -163,6 +154,19 @@ impl Config {
 }
 
 impl Link {
+    /// The link of a port and its VLANs, with what holds where nothing else is configured.
+    #[must_use]
+    pub fn new(port: u8, vlans: impl Into<Vlans>, addresses: Vec<LinkAddress>) -> Self {
+        Self {
+            port,
+            vlans: vlans.into(),
+            space: Space(0),
+            addresses,
+            mtu: 1500,
+            trust_option82: false,
+        }
+    }
+
     /// Whether `addr` is ours on this link.
     #[must_use]
     pub fn has(&self, addr: Ipv4Addr) -> bool {

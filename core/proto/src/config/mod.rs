@@ -8,6 +8,7 @@ mod lookup;
 mod options;
 mod pool;
 mod rules;
+mod vlan;
 
 use crate::address::{Directory, Space};
 use crate::identity::IdentityMode;
@@ -22,6 +23,7 @@ pub use lookup::{Config, LinkIndex, NetworkIndex, Place, SubnetIndex};
 pub use options::{OptionEntry, OptionSet};
 pub use pool::{Pool, PoolSpec};
 pub use rules::{InformReply, LeaseTimes, Mark, OnMove, RoutedNak, Rules};
+pub use vlan::{Vlans, overlapping};
 
 /// Interned name of a network; part of a binding's key, stable over reloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,19 +32,21 @@ pub struct NetworkKey(pub u32);
 /// All that was configured, in the order of the file.
 #[derive(Debug, Default)]
 pub struct Spec {
-    /// Every (port, VLAN tags) that the appliance serves or has an address on.
+    /// Every (port, VLAN tags) that the appliance serves or has an address on; their tags are
+    /// disjoint.
     pub links: Vec<Link>,
     /// The networks.
     pub networks: Vec<NetworkSpec>,
 }
 
-/// One layer-2 network the appliance is attached to: a port and its VLAN tags.
+/// One layer-2 network the appliance is attached to, a port and its VLAN tags; or as many of them
+/// as its ranges of tags have, all with the same addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Number of the port.
     pub port: u8,
-    /// Outer and inner VLAN, 0 where there is none.
-    pub vids: (u16, u16),
+    /// Its VLANs.
+    pub vlans: Vlans,
     /// Address space of the link.
     pub space: Space,
     /// Our addresses on it; the first one answers broadcasts of networks it has no address in.

@@ -193,14 +193,7 @@ pub fn link(port: u8, vids: (u16, u16), addresses: &[&str]) -> Link {
         addr: ip(text.split_once('/').unwrap().0),
         prefix: prefix(text),
     };
-    Link {
-        port,
-        vids,
-        space: Space(0),
-        addresses: addresses.iter().map(address).collect(),
-        mtu: 1500,
-        trust_option82: false,
-    }
+    Link::new(port, vids, addresses.iter().map(address).collect())
 }
 
 impl Default for Setup {

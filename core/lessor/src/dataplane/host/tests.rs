@@ -2,7 +2,7 @@ use super::*;
 
 use std::net::Ipv4Addr;
 
-use dhcp_proto::address::{Directory, Space};
+use dhcp_proto::address::Directory;
 use dhcp_proto::config::{Link, LinkAddress, LinkIndex, Prefix, Spec};
 use dhcp_wire::arp::Op;
 use dhcp_wire::ethernet::{self, Tag, ethertype};
@@ -66,16 +66,9 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let prefix = |addr, len| Prefix::new(addr, len).unwrap();
-        let link = |vids, addr| Link {
-            port: 0,
-            vids,
-            space: Space(0),
-            addresses: vec![LinkAddress {
-                addr,
-                prefix: prefix(addr, 24),
-            }],
-            mtu: 1500,
-            trust_option82: false,
+        let link = |vids: (u16, u16), addr| {
+            let prefix = prefix(addr, 24);
+            Link::new(0, vids, vec![LinkAddress { addr, prefix }])
         };
         let links = vec![
             link((0, 0), OURS),
