@@ -64,7 +64,7 @@ fn devices(workers: u8) -> (Vec<MemPort>, MemWire) {
 impl Bench {
     fn new(workers: u8) -> Self {
         let spec = spec(2 * LEASED);
-        let routes = Routes::new(&spec.links, &[]);
+        let routes = Routes::new(&spec.links, &[], &[]);
         let config = configure(spec);
         let (ports, wire) = devices(workers);
         let shards = shards(&config, (2 * LEASED, LEASED), workers);

@@ -83,6 +83,7 @@ pub fn spec(addresses: u32) -> Spec {
     Spec {
         links: vec![Link::new(0, (0, 0), vec![address])],
         networks: vec![network],
+        ..Spec::default()
     }
 }
 

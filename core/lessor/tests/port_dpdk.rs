@@ -47,7 +47,7 @@ fn config() -> Config {
     let address = LinkAddress { addr: OURS, prefix };
     let spec = Spec {
         links: vec![Link::new(0, (200, 300), vec![address])],
-        networks: Vec::new(),
+        ..Spec::default()
     };
     Config::new(spec, Directory::builder(None).build())
 }
@@ -149,7 +149,7 @@ fn exchange(frames: &[Vec<u8>], counters: &Counters) -> Vec<Vec<u8>> {
     let mut burst = Vec::with_capacity(BURST);
     ports.receive(0, &mut burst, counters);
     let config = config();
-    let routes = Routes::new(config.links(), &[]);
+    let routes = Routes::new(config.links(), &[], &[]);
     let mut host = Host::new(Arc::new(Neighbors::new(64, 1)), 0, 1);
     let mut net = Net {
         config: &config,

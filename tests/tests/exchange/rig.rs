@@ -123,12 +123,16 @@ pub fn spec() -> Spec {
         network(2, "qinq", [10, 2, 0]),
         network(3, "far", [10, 9, 0]),
     ];
-    Spec { links, networks }
+    Spec {
+        links,
+        networks,
+        ..Spec::default()
+    }
 }
 
 /// The configuration, with a word for each address that it names.
 pub fn snapshot(spec: Spec) -> Snapshot {
-    let routes = Routes::new(&spec.links, &[]);
+    let routes = Routes::new(&spec.links, &spec.service_addresses, &[]);
     let mut directory = Directory::builder(None);
     for network in &spec.networks {
         for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {

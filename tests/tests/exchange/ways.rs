@@ -5,6 +5,7 @@ use crate::rig::Rig;
 use dhcp_wire::arp::{self, Op, Station};
 use dhcp_wire::dhcp::MessageType;
 use dhcp_wire::ethernet::{self, Ethernet, Mac, Tag, Tags, ethertype};
+use lessor::dataplane::counters::Group;
 use lessor::dataplane::port_mem::MemFrame;
 use std::net::Ipv4Addr;
 
@@ -15,16 +16,24 @@ fn tag(vid: u16) -> Tag {
     }
 }
 
+fn vlan(vid: u16) -> Tags {
+    Tags {
+        outer: Some(tag(vid)),
+        inner: None,
+    }
+}
+
 fn arp_frame(op: Op, sender: Station, target: Station, dst: Mac) -> Vec<u8> {
     let mut frame = vec![0; 60];
-    let at = ethernet::write(
-        &mut frame,
-        dst,
-        sender.mac,
-        &Tags::default(),
-        ethertype::ARP,
-    )
-    .unwrap();
+    let tags = Tags::default();
+    let at = ethernet::write(&mut frame, dst, sender.mac, &tags, ethertype::ARP).unwrap();
+    arp::write(&mut frame[at..], op, sender, target).unwrap();
+    frame
+}
+
+fn tagged_arp(op: Op, sender: Station, target: Station, tags: Tags) -> Vec<u8> {
+    let mut frame = vec![0; 64];
+    let at = ethernet::write(&mut frame, target.mac, sender.mac, &tags, ethertype::ARP).unwrap();
     arp::write(&mut frame[at..], op, sender, target).unwrap();
     frame
 }
@@ -148,4 +157,43 @@ fn the_port_answers_arp_for_its_own_address_only() {
     let sent = rig.wire.take_sent();
     assert_eq!(sent.len(), 1);
     assert_eq!(Ethernet::parse(&sent[0].octets).unwrap().dst(), asker.mac);
+}
+
+/// Relays are told one address of the appliance, and reach it by whatever VLAN.
+#[test]
+fn c145_a_relay_that_asks_a_service_address_is_answered_from_it_on_every_link() {
+    let service = Ipv4Addr::new(192, 0, 2, 67);
+    let mut spec = crate::rig::spec();
+    spec.service_addresses = vec![(dhcp_proto::address::Space(0), service)];
+    let mut rig = Rig::on(spec);
+    let ways = [
+        (Tags::default(), [10, 0, 0, 77], SERVER),
+        (vlan(100), [10, 1, 0, 77], Ipv4Addr::new(10, 1, 0, 1)),
+    ];
+    for (n, (tags, relay, ours)) in (1..).zip(ways) {
+        let relay = Station {
+            mac: Mac([2, 0x77, 0, 0, 0, n]),
+            addr: relay.into(),
+        };
+        let mut query = client(n).discover().relayed(relay.addr);
+        (query.mac, query.tags, query.dst) = (relay.mac, tags, service);
+        rig.send(&query);
+        assert_eq!(rig.wire.take_sent().len(), 1, "an ARP request first");
+        let ours = Station {
+            mac: SERVER_MAC,
+            addr: ours,
+        };
+        rig.give(&tagged_arp(Op::Reply, relay, ours, tags));
+        let offer = rig.reply();
+        assert_eq!(
+            (offer.src, offer.dst, offer.vids),
+            (service, relay.addr, tags.vids())
+        );
+    }
+    // A renewal through a router, by a VLAN that the client is not in.
+    let mut renewal = client(3).renew(Ipv4Addr::new(10, 9, 0, 50));
+    (renewal.tags, renewal.dst) = (vlan(100), service);
+    rig.send(&renewal);
+    assert!(rig.replies().is_empty());
+    assert_eq!(rig.count(Group::Silences, "unknown_client"), 1);
 }

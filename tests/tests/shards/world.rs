@@ -242,6 +242,7 @@ fn config(addresses: u32) -> Config {
     let spec = Spec {
         links: vec![Link::new(0, (0, 0), vec![address])],
         networks: vec![network],
+        ..Spec::default()
     };
     let mut directory = Directory::builder(None);
     directory.name_range(Space(0), FIRST, last);

@@ -75,7 +75,7 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
     let recovered = opened.as_ref().map(|(_, recovered)| recovered);
     let mut settings = settings;
     let spec = std::mem::take(&mut settings.spec);
-    let routes = routes(&settings, &spec.links);
+    let routes = Routes::new(&spec.links, &spec.service_addresses, &settings.routes);
     let config = bindings::configure(spec, recovered);
     let start = time::judge(recovered, &config);
     let clock = Clock::start(start.now);
@@ -162,10 +162,6 @@ fn commit(
     };
     started
         .map_err(|error| StartError::new(Exit::OsError, "no thread for the store").because(error))
-}
-
-fn routes(settings: &Settings, links: &[dhcp_proto::config::Link]) -> Routes {
-    Routes::new(links, &settings.routes)
 }
 
 /// What is there before the first worker runs.

@@ -24,11 +24,13 @@ pub(super) fn warn(settings: &Settings, server: &Spot, places: &[Spot], findings
         if network.subnets.iter().any(lacks_default_route) {
             findings.warn(spot, Reason::NoDefaultRoute);
         }
+        let services = &settings.spec.service_addresses;
+        let is_ours = |id: Ipv4Addr| {
+            let links = &settings.spec.links;
+            links.iter().any(|l| l.has(id)) || services.iter().any(|(_, addr)| *addr == id)
+        };
         let foreign = network.subnets.iter().filter_map(|s| s.server_id);
-        for id in foreign
-            .filter(|id| !settings.spec.links.iter().any(|l| l.has(*id)))
-            .take(1)
-        {
+        for id in foreign.filter(|id| !is_ours(*id)).take(1) {
             findings.warn(spot, Reason::ForeignServerId(id));
         }
     }

@@ -126,6 +126,9 @@ pub enum Reason {
     /// An address of the appliance given to a client.
     #[error("{0} is the appliance's own address")]
     Own(Ipv4Addr),
+    /// A service address that a port has.
+    #[error("{0} is an address of a port already")]
+    OfPort(Ipv4Addr),
     /// An address twice on one port and VLAN.
     #[error("{0} is on this port and VLAN already")]
     OwnTwice(Ipv4Addr),
@@ -189,6 +192,9 @@ pub enum Reason {
     /// Warning: no client can come to this network.
     #[error("no port has an address in it and no relay can speak for it: it has no clients")]
     Unreachable,
+    /// Warning: an address in a space without ports.
+    #[error("no port is in space {0}: nobody can reach it")]
+    NoPort(u16),
     /// Warning: replies to a relay have no way.
     #[error("no link, route or gateway leads to {0}")]
     NoRoute(Ipv4Addr),

@@ -20,6 +20,7 @@ mod networks;
 mod options;
 mod ports;
 mod reservations;
+mod services;
 mod subnets;
 mod table;
 mod text;
@@ -43,6 +44,7 @@ use findings::{Findings, Spot};
 use knobs::Knobs;
 use networks::Networks;
 use ports::Ports;
+use services::Services;
 use table::Table;
 use value::Value;
 
@@ -156,6 +158,7 @@ fn read<'t>(document: &'t DeTable<'t>, findings: &'t Findings<'t>) -> Settings {
         defaults.read(&mut table);
         table.finish();
     }
+    let services = Services::read(&mut root);
     let ports = root.tables("ports");
     if ports.is_empty() {
         findings.fault(&root.spot, Reason::Missing("ports"));
@@ -165,18 +168,27 @@ fn read<'t>(document: &'t DeTable<'t>, findings: &'t Findings<'t>) -> Settings {
         links,
         routes,
         ..
-    } = Ports::read(ports);
+    } = Ports::read(ports, &services);
+    services.check(&links, findings);
+    let service_addresses = services.list;
     let addresses = links
         .iter()
         .flat_map(|l| l.addresses.iter().map(|a| (l.space.0, a.addr)));
-    let own: BTreeSet<(u16, Ipv4Addr)> = addresses.collect();
+    let services = service_addresses
+        .iter()
+        .map(|(space, addr)| (space.0, *addr));
+    let own: BTreeSet<(u16, Ipv4Addr)> = addresses.chain(services).collect();
     let mut networks = Networks::new(&own);
     let tables = root.tables("networks").into_iter().zip(0u32..);
     let read = tables.map(|(table, key)| networks.read(table, NetworkKey(key), &defaults));
     let (places, networks): (Vec<_>, Vec<_>) = read.unzip();
     root.finish();
     (settings.ports, settings.routes) = (ports, routes);
-    settings.spec = Spec { links, networks };
+    settings.spec = Spec {
+        links,
+        service_addresses,
+        networks,
+    };
     // What a fault keeps out would look like missing.
     if findings.is_faultless() {
         check::warn(&settings, &server_at, &places, findings);

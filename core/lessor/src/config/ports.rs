@@ -8,6 +8,7 @@ use dhcp_proto::config::{Link, LinkAddress, LinkIndex, Prefix, Vlans, overlappin
 
 use super::fault::Reason;
 use super::findings::{Findings, Spot};
+use super::services::Services;
 use super::table::Table;
 use super::value::Value;
 use super::{text, vlans};
@@ -67,6 +68,7 @@ pub(super) struct Ports {
     pub(super) list: Vec<Port>,
     pub(super) links: Vec<Link>,
     pub(super) routes: Vec<StaticRoute>,
+    services: Vec<(Space, Ipv4Addr)>,
     /// Where each link stands first.
     places: Vec<Spot>,
     known: BTreeMap<(u8, Vlans), usize>,
@@ -84,8 +86,11 @@ struct Common {
 }
 
 impl Ports {
-    pub(super) fn read(tables: Vec<Table<'_>>) -> Self {
-        let mut all = Self::default();
+    pub(super) fn read(tables: Vec<Table<'_>>, services: &Services) -> Self {
+        let mut all = Self {
+            services: services.list.clone(),
+            ..Self::default()
+        };
         let findings = tables.first().map(|table| table.findings);
         let found = tables.len();
         if let (Some(first), true) = (tables.first(), found > MOST_PORTS) {
@@ -276,7 +281,8 @@ impl Ports {
             value.findings().fault(&value.spot, why);
             return;
         };
-        if self.links.iter().any(|l| l.space == *space && l.has(via)) {
+        let mut in_space = self.links.iter().filter(|l| l.space == *space);
+        if in_space.any(|l| l.has(via)) || self.services.contains(&(*space, via)) {
             value.findings().fault(&value.spot, Reason::Own(via));
         }
         let key = (space.0, to.first(), to.len());

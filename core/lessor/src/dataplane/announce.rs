@@ -61,12 +61,13 @@ impl Announcer {
             let (Some(facts), Some(vids)) = (net.ports.facts(link.port), link.vlans.one()) else {
                 continue;
             };
-            for own in &link.addresses {
+            let own = link.addresses.iter().map(|own| own.addr);
+            for addr in own.chain(net.config.services_on(link)) {
                 let ours = Station {
                     mac: facts.mac,
-                    addr: own.addr,
+                    addr,
                 };
-                let tags = Key::new(link.port, vids, own.addr).usual_tags();
+                let tags = Key::new(link.port, vids, addr).usual_tags();
                 if net.transmit_arp(link.port, &ArpFrame::announcement(ours, tags)) {
                     net.counters.event(Event::ArpAnnounced);
                 }

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use dhcp_proto::config::Link;
 use dhcp_wire::arp::{self, Arp, Op, Station};
 use dhcp_wire::ethernet::{self, Mac, Tags, ethertype};
 
@@ -18,20 +17,25 @@ pub struct Heard {
     pub asked: Option<Ipv4Addr>,
 }
 
-/// Reads a packet that came by `link`, on a port whose hardware address is `mac`.
+/// Reads a packet that came by a link where the addresses of `is_here` are ours, on a port whose
+/// hardware address is `mac`.
 ///
 /// # Errors
 ///
 /// Refuses a sender that is no other station, and one that claims an address of ours.
-pub fn hear(packet: Arp<'_>, link: &Link, mac: Mac) -> Result<Heard, DropReason> {
+pub fn hear(
+    packet: Arp<'_>,
+    is_here: impl Fn(Ipv4Addr) -> bool,
+    mac: Mac,
+) -> Result<Heard, DropReason> {
     let sender = packet.sender();
     if sender.mac.is_zero() || sender.mac.is_multicast() || sender.mac == mac {
         return Err(DropReason::ArpSender);
     }
-    if link.has(sender.addr) {
+    if is_here(sender.addr) {
         return Err(DropReason::AddressConflict);
     }
-    let is_asked = packet.op() == Op::Request && link.has(packet.tpa());
+    let is_asked = packet.op() == Op::Request && is_here(packet.tpa());
     Ok(Heard {
         sender,
         asked: is_asked.then_some(packet.tpa()),

@@ -15,7 +15,8 @@ use super::routes::{Routes, is_directed_broadcast, is_host};
 /// have the queue that replies leave by.
 pub const ECHOES_PER_SECOND: u32 = 1000;
 
-/// Whether a request that came by `link`, on a port whose hardware address is `mac`, is answered.
+/// Whether a request to an address of ours that came by `link`, on a port whose hardware address is
+/// `mac`, is answered.
 ///
 /// # Errors
 ///
@@ -28,9 +29,6 @@ pub fn admit(
     mac: Mac,
 ) -> Result<(), DropReason> {
     let src = ip.src();
-    if !link.has(ip.dst()) {
-        return Err(DropReason::NotOurAddress);
-    }
     if !icmp.is_echo_request() || eth.dst() != mac || ip.header_len() != ipv4::HEADER_LEN {
         return Err(DropReason::OtherIcmp);
     }

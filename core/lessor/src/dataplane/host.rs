@@ -194,6 +194,10 @@ impl<K: Packet> Host<K> {
                 let arrival = Arrival::new(&eth, port, facts.mac, net.config)?;
                 arrival.receiver(ip.dst(), net.config, net.routes)?;
                 let link = net.config.link(arrival.link).ok_or(DropReason::NoLink)?;
+                let is_service = net.config.is_service(link.space, ip.dst());
+                if !link.has(ip.dst()) && !is_service {
+                    return Err(DropReason::NotOurAddress.into());
+                }
                 echo::admit((&eth, &ip, &icmp), link, net.routes, facts.mac)?;
                 if !self.echoes.admit(now) {
                     return Err(DropReason::EchoLimit.into());
@@ -230,7 +234,9 @@ impl<K: Packet> Host<K> {
         let mac = net.ports.facts(port).ok_or(DropReason::LinkGone)?.mac;
         let arrival = Arrival::new(eth, port, mac, net.config)?;
         let link = net.config.link(arrival.link).ok_or(DropReason::NoLink)?;
-        let heard = match arp::hear(packet, link, mac) {
+        let is_service = |addr| net.config.services_on(link).any(|service| service == addr);
+        let is_here = |addr| link.has(addr) || is_service(addr);
+        let heard = match arp::hear(packet, is_here, mac) {
             Err(DropReason::AddressConflict) if self.defend_from <= now => {
                 self.defend_from = now.after(DEFEND_INTERVAL);
                 let ours = Station {

@@ -48,11 +48,11 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The routes over `links`. Of two that name one prefix, an attached one wins over a static
+    /// The routes over `links`, of an appliance that has the addresses of `services` besides. Of two that name one prefix, an attached one wins over a static
     /// one and the first over a later one. A link without an address has no routes: nobody could
     /// be asked where the router is.
     #[must_use]
-    pub fn new(links: &[Link], statics: &[StaticRoute]) -> Self {
+    pub fn new(links: &[Link], services: &[(Space, Ipv4Addr)], statics: &[StaticRoute]) -> Self {
         let attached = (0u32..).zip(links).flat_map(|(index, link)| {
             link.addresses.iter().map(move |own| Entry {
                 space: link.space,
@@ -93,6 +93,7 @@ impl Routes {
         let mut own: Vec<_> = links
             .iter()
             .flat_map(|link| link.addresses.iter().map(|own| (link.space, own.addr)))
+            .chain(services.iter().copied())
             .collect();
         own.sort_unstable();
         let by_link = Table::new(&entries, |entry| entry.leg.link);
@@ -239,6 +240,7 @@ mod tests {
 
     const SPACE: Space = Space(0);
     const VPN: Space = Space(7);
+    const SERVICE: [u8; 4] = [192, 0, 2, 67];
 
     fn prefix(text: &str) -> Prefix {
         let (addr, len) = text.split_once('/').unwrap();
@@ -281,7 +283,7 @@ mod tests {
             route(3, "192.168.0.0/16", [1, 1, 1, 1]),
             route(9, "192.168.0.0/16", [1, 1, 1, 1]),
         ];
-        Routes::new(&links, &statics)
+        Routes::new(&links, &[(VPN, SERVICE.into())], &statics)
     }
 
     fn via(hop: Option<Hop>) -> Option<(u32, Ipv4Addr, Ipv4Addr)> {
@@ -333,6 +335,8 @@ mod tests {
             routes.next_hop(VPN, [10, 0, 0, 9].into()).unwrap().link.0,
             2
         );
+        assert!(routes.is_ours(VPN, SERVICE.into()));
+        assert!(!routes.is_ours(SPACE, SERVICE.into()));
         assert!(routes.is_ours(SPACE, [10, 9, 0, 1].into()));
         assert!(!routes.is_ours(VPN, [10, 9, 0, 1].into()));
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
+use dhcp_proto::address::Space;
 use dhcp_proto::config::{Link, NetworkSpec, Spec};
 use dhcp_proto::identity::{IdentityMode, Kind};
 
@@ -11,6 +12,7 @@ use super::row::Row;
 /// The configured networks by address.
 pub(super) struct Places<'s> {
     links: &'s [Link],
+    services: &'s [(Space, Ipv4Addr)],
     networks: &'s [NetworkSpec],
     /// Space, first and last address of each subnet, and its network; sorted.
     ranges: Vec<(u16, u32, u32, usize)>,
@@ -34,6 +36,7 @@ impl<'s> Places<'s> {
         ranges.sort_unstable();
         Self {
             links: &spec.links,
+            services: &spec.service_addresses,
             networks,
             ranges,
             reserved,
@@ -53,7 +56,8 @@ impl<'s> Places<'s> {
     /// Whether an address is one of the appliance's.
     pub(super) fn is_own(&self, space: u16, addr: Ipv4Addr) -> bool {
         let mut links = self.links.iter().filter(|link| link.space.0 == space);
-        links.any(|link| link.has(addr))
+        let is_service = self.services.contains(&(Space(space), addr));
+        is_service || links.any(|link| link.has(addr))
     }
 
     /// Whether the configuration keeps the row's address for somebody else.

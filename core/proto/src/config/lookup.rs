@@ -1,5 +1,6 @@
 //! From an address, or a port and its VLAN tags, to what is configured there.
 
+use super::own::Own;
 use super::vlan::ByTags;
 use super::{Link, LinkAddress, Network, NetworkKey, Spec, Subnet, Vlans};
 use crate::address::{Cell, Directory, Space};
@@ -40,6 +41,8 @@ struct Range {
 pub struct Config {
     links: Vec<Link>,
     by_tags: ByTags,
+    service_addresses: Vec<(Space, Ipv4Addr)>,
+    own: Own,
     networks: Vec<Network>,
     /// Keys are interned from 0 on.
     by_key: Vec<Option<NetworkIndex>>,
@@ -53,6 +56,7 @@ impl Config {
     /// store; hints are made from what its words say now.
     #[must_use]
     pub fn new(spec: Spec, directory: Directory) -> Self {
+        let own = Own::new(&spec);
         let networks = spec.networks.into_iter();
         let networks: Vec<_> = networks.map(|n| Network::new(n, &directory)).collect();
         let mut ranges: Vec<_> = (0u32..).zip(&networks).flat_map(ranges_of).collect();
@@ -72,6 +76,8 @@ impl Config {
         Self {
             links: spec.links,
             by_tags,
+            service_addresses: spec.service_addresses,
+            own,
             networks,
             by_key,
             ranges,
@@ -134,10 +140,26 @@ impl Config {
         &self.links
     }
 
-    /// Whether `addr` is one of the appliance's own addresses in `space`.
+    /// Whether `addr` is one of the appliance's own addresses in `space`, on whatever link or on
+    /// none.
     #[must_use]
     pub fn is_ours(&self, space: Space, addr: Ipv4Addr) -> bool {
-        self.links.iter().any(|l| l.space == space && l.has(addr))
+        self.own.has(space, addr)
+    }
+
+    /// Whether `addr` is a service address in `space`.
+    #[must_use]
+    pub fn is_service(&self, space: Space, addr: Ipv4Addr) -> bool {
+        self.service_addresses.contains(&(space, addr))
+    }
+
+    /// The service addresses that stations on `link` look for on the link itself, because they lie
+    /// in a prefix of it.
+    pub fn services_on(&self, link: &Link) -> impl Iterator<Item = Ipv4Addr> {
+        let all = self.service_addresses.iter().copied();
+        all.filter_map(|(space, addr)| {
+            (space == link.space && link.is_attached(addr)).then_some(addr)
+        })
     }
 
     /// The address word of `addr`.

@@ -6,6 +6,7 @@
 
 mod lookup;
 mod options;
+mod own;
 mod pool;
 mod rules;
 mod vlan;
@@ -35,6 +36,8 @@ pub struct Spec {
     /// Every (port, VLAN tags) that the appliance serves or has an address on; their tags are
     /// disjoint.
     pub links: Vec<Link>,
+    /// Host addresses of the appliance that are reached by any link of their space.
+    pub service_addresses: Vec<(Space, Ipv4Addr)>,
     /// The networks.
     pub networks: Vec<NetworkSpec>,
 }

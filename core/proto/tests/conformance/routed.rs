@@ -97,6 +97,59 @@ fn c145_a_renewal_to_another_of_our_addresses_is_answered_from_that() {
 }
 
 #[test]
+fn c145_a_service_address_answers_on_every_port_and_is_option_54() {
+    let service = ip("192.0.2.67");
+    let mut setup = Setup::default();
+    setup.links.push(link(1, (0, 0), &["172.16.0.1/24"]));
+    setup.services = vec![service];
+    let mut world = setup.world();
+    let mut port_1 = client(1);
+    port_1.port = 1;
+    let relayed = |msg: Msg| msg.relayed(ip("10.9.0.1"), service);
+    for mut msg in [client(1), port_1] {
+        let offer = world.send(relayed(msg.clone().discover())).offer();
+        let ack = world.send(relayed(msg.clone().select(&offer))).ack();
+        // C143: the client renews through routers, at option 54.
+        msg.options.clear();
+        let renewal = msg.request().ciaddr(ack.yiaddr()).routed(service, ROUTER);
+        let renewed = world.send(renewal).ack();
+        for reply in [offer, ack, renewed] {
+            assert_eq!(reply.destination.source, service);
+            assert_eq!(reply.server_id(), service);
+        }
+    }
+}
+
+#[test]
+fn c010_a_service_address_is_accepted_as_option_54() {
+    let service = ip("192.0.2.67");
+    let mut setup = Setup::default();
+    let mut world = Setup {
+        services: vec![service],
+        ..Setup::default()
+    }
+    .world();
+    let offer = world.send(client(1).discover()).offer();
+    let select = |server| client(1).request().requested(offer.yiaddr()).server(server);
+    world.send(select(service)).ack();
+    setup.services.clear();
+    let mut world = setup.world();
+    world.send(client(1).discover()).offer();
+    let silence = world.send(select(service)).silence();
+    assert_eq!(silence, Silence::OfferWithdrawn);
+}
+
+#[test]
+fn c164_a_service_address_as_giaddr_is_our_own() {
+    let service = ip("10.9.0.67");
+    let mut setup = Setup::default();
+    setup.services = vec![service];
+    let mut world = setup.world();
+    let looped = client(1).discover().relayed(service, SERVER);
+    assert_eq!(world.send(looped).silence(), Silence::OwnGiaddr);
+}
+
+#[test]
 fn c146_a_nak_to_a_routed_renewal_is_unicast() {
     let mut world = Setup::default().world();
     let far = lease_far(&mut world, 1);

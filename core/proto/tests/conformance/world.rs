@@ -120,6 +120,7 @@ impl Journal for Ring<'_> {
 #[derive(Debug)]
 pub struct Setup {
     pub links: Vec<Link>,
+    pub services: Vec<Ipv4Addr>,
     pub networks: Vec<Net>,
     pub shards: u16,
     pub bindings: usize,
@@ -202,6 +203,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             links: vec![link(0, (0, 0), &["10.0.0.1/24"])],
+            services: Vec::new(),
             networks: vec![
                 net(
                     "home",
@@ -246,6 +248,7 @@ impl Setup {
         });
         Spec {
             links: self.links.clone(),
+            service_addresses: self.services.iter().map(|a| (Space(0), *a)).collect(),
             networks: networks.collect(),
         }
     }

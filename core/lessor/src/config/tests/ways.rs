@@ -1,6 +1,7 @@
-//! How frames come in: VLANs, one by one and by the range.
+//! How frames come in: VLANs, one by one and by the range, and addresses on no port.
 
 use super::*;
+use dhcp_proto::address::Space;
 use dhcp_proto::config::Vlans;
 
 #[test]
@@ -79,4 +80,90 @@ fn a_next_hop_is_in_one_vlan() {
     let place = format!(":{}:", line + 4);
     let says = "ports[0].routes[0].via: 10.78.0.2 is on a range of VLANs";
     assert!(fault.starts_with(&place) && fault.contains(says), "{fault}");
+}
+
+/// The good file with these service addresses on its first line.
+fn with_services(list: &str) -> String {
+    format!("service_addresses = {list}\n{GOOD}")
+}
+
+#[test]
+fn a_service_address_is_the_appliance_s_on_no_port() {
+    let list = "[\"192.0.2.67\", \"192.0.2.68/32\", { address = \"192.0.2.67\", space = 3 }]";
+    let (settings, report) = parse(&with_services(list)).unwrap();
+    let expected = [(0, 67), (0, 68), (3, 67)];
+    let expected = expected.map(|(space, last)| (Space(space), Ipv4Addr::new(192, 0, 2, last)));
+    assert_eq!(settings.spec.service_addresses, expected);
+    let lines = report.lines("");
+    assert!(
+        lines.len() == 1 && lines[0].contains("service_addresses[2]: no port is in space 3"),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn faults_of_service_addresses_are_refused() {
+    for (list, says) in [
+        ("7", "must be a list, not integer"),
+        ("[7]", "[0]: must be a string, not integer"),
+        ("[\"192.0.2.0/24\"]", "[0]: is not an IPv4 address"),
+        ("[\"224.0.0.1\"]", "[0]: 224.0.0.1 is no address of a host"),
+        (
+            "[\"192.0.2.1\", \"192.0.2.1\"]",
+            "[1]: the same address stands on line 1",
+        ),
+        (
+            "[\"10.78.0.1\"]",
+            "[0]: 10.78.0.1 is an address of a port already",
+        ),
+        (
+            "[\"10.77.0.255\"]",
+            "[0]: 10.77.0.255 is the network or broadcast address of",
+        ),
+        (
+            "[\"10.77.0.222\"]",
+            "address: 10.77.0.222 is the appliance's own address",
+        ),
+        (
+            "[\"10.77.0.254\"]",
+            "gateway: 10.77.0.254 is the appliance's own address",
+        ),
+        ("[{ adress = \"192.0.2.1\" }]", "did you mean `address`?"),
+        (
+            "[{ address = \"192.0.2.1\", space = 65536 }]",
+            "must be from 0 to 65535",
+        ),
+    ] {
+        let found = faults(&with_services(list));
+        assert!(
+            found.iter().any(|fault| fault.contains(says)),
+            "{says}: {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_service_address_in_a_pool_is_kept_back_with_a_warning() {
+    let (settings, report) = parse(&with_services("[\"10.77.0.70\"]")).unwrap();
+    let lines = report.lines("");
+    assert!(
+        lines.len() == 1 && lines[0].contains("holds 10.77.0.70, an address of the appliance"),
+        "{lines:#?}"
+    );
+    let addr = Ipv4Addr::new(10, 77, 0, 70);
+    let subnet = &settings.spec.networks[0].subnets[0];
+    assert!(
+        subnet
+            .excluded
+            .iter()
+            .any(|(first, last)| *first <= addr && addr <= *last)
+    );
+}
+
+#[test]
+fn option_54_may_be_a_service_address() {
+    let text = with_services("[\"192.0.2.67\"]");
+    let with = |id: &str| text.replace("relays = ", &format!("server_id = \"{id}\"\nrelays = "));
+    assert_eq!(warnings(&with("192.0.2.67")), Vec::<String>::new());
+    assert_eq!(warnings(&with("192.0.2.68")).len(), 1);
 }

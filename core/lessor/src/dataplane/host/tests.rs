@@ -1,8 +1,10 @@
+mod services;
+
 use super::*;
 
 use std::net::Ipv4Addr;
 
-use dhcp_proto::address::Directory;
+use dhcp_proto::address::{Directory, Space};
 use dhcp_proto::config::{Link, LinkAddress, LinkIndex, Prefix, Spec};
 use dhcp_wire::arp::Op;
 use dhcp_wire::ethernet::{self, Tag, ethertype};
@@ -65,6 +67,11 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
+        Self::serving(Vec::new())
+    }
+
+    /// With these service addresses.
+    fn serving(service_addresses: Vec<(Space, Ipv4Addr)>) -> Self {
         let prefix = |addr, len| Prefix::new(addr, len).unwrap();
         let link = |vids: (u16, u16), addr| {
             let prefix = prefix(addr, 24);
@@ -84,10 +91,11 @@ impl Rig {
             route([0; 4], 0, GATEWAY),
             route([172, 16, 0, 0], 12, ROUTER),
         ];
-        let routes = Routes::new(&links, &statics);
+        let routes = Routes::new(&links, &service_addresses, &statics);
         let spec = Spec {
             links,
-            networks: Vec::new(),
+            service_addresses,
+            ..Spec::default()
         };
         let facts = Facts {
             mac: OUR_MAC,
@@ -878,7 +886,7 @@ fn a_router_in_no_prefix_of_its_link_is_asked_for_from_the_first_address() {
         via: beyond,
         link: LinkIndex(1),
     };
-    rig.routes = Routes::new(rig.config.links(), &[route]);
+    rig.routes = Routes::new(rig.config.links(), &[], &[route]);
     let sent = rig.reply([198, 51, 100, 7].into(), vlan(100)).unwrap();
     let ours = Station {
         mac: OUR_MAC,

@@ -38,8 +38,8 @@ fn config(addresses: u32) -> Config {
         reservations: Vec::new(),
     };
     let spec = Spec {
-        links: Vec::new(),
         networks: vec![network],
+        ..Spec::default()
     };
     let mut directory = Directory::builder(None);
     directory.name_range(Space(0), FIRST, last);
