@@ -12,7 +12,7 @@
 
 use core::net::Ipv4Addr;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use dhcp_proto::record::{Journal as _, Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Journal as _, Origin, Record, RecordKind};
 use lessor::store::encode::{MAX_RECORD, encode};
 use lessor::store::ring::DEFAULT_SLOTS;
 use lessor::store::{
@@ -55,6 +55,7 @@ impl Drop for Scratch {
 fn renewal(number: u32) -> Record<'static> {
     Record {
         kind: RecordKind::Active,
+        cause: Cause::Unsaid,
         space: 0,
         addr: Ipv4Addr::from_bits(0x0a00_0000 | number),
         generation: 7,

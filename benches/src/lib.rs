@@ -15,7 +15,7 @@ use dhcp_proto::config::{
     PoolSpec, Prefix, Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
-use dhcp_proto::record::{Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Origin, Record, RecordKind};
 use dhcp_proto::restart::Reading;
 use dhcp_proto::shard::{Restored, Shard};
 use dhcp_proto::time::Instant;
@@ -130,6 +130,7 @@ pub fn shards(config: &Config, (capacity, leased): (u32, u32), workers: u8) -> V
         let second = u64::from(NOW.secs());
         let record = Record {
             kind: RecordKind::Active,
+            cause: Cause::Unsaid,
             space: 0,
             addr: client.addr(),
             generation: 1,

@@ -1,7 +1,7 @@
 //! Stores of a bench: clients with a client identifier of 8 octets, a chaddr, and an option 82 of
 //! 24 octets that no other has. A record has 106 octets.
 
-use dhcp_proto::record::{Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Origin, Record, RecordKind};
 use lessor::store::encode::{MAX_RECORD, encode};
 use lessor::store::{Batch, Log, Store as _};
 use lessor_benches::Client;
@@ -45,6 +45,7 @@ pub(crate) fn encode_lease(client: Client, out: &mut Vec<u8>) {
     agent_info[7..11].copy_from_slice(&client.0.to_be_bytes());
     let record = Record {
         kind: RecordKind::Active,
+        cause: Cause::Unsaid,
         space: 0,
         addr: client.addr(),
         generation: 7,

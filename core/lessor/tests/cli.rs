@@ -1,7 +1,7 @@
 //! The command as a process: what it writes and how it ends.
 #![allow(clippy::unwrap_used, reason = "a test ends where its ground is gone")]
 
-use dhcp_proto::record::{Journal as _, Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Journal as _, Origin, Record, RecordKind};
 use lessor::store::{CommitOptions, Committer, Log, LogOptions, ring};
 use std::fs;
 use std::net::Ipv4Addr;
@@ -175,6 +175,7 @@ fn without_a_store_there_is_nothing_to_list() {
 fn record(last: u8, kind: RecordKind) -> Record<'static> {
     Record {
         kind,
+        cause: Cause::Unsaid,
         space: 0,
         addr: Ipv4Addr::new(10, 77, 0, last),
         generation: 1,

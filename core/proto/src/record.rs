@@ -72,6 +72,60 @@ impl RecordKind {
     }
 }
 
+/// Why a record was written, for whoever keeps a log of them; it decides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum Cause {
+    /// Its kind says all there is to say, or nobody knows.
+    #[default]
+    Unsaid = 0,
+    /// The client had no lease of the address.
+    Granted = 1,
+    /// The client had the lease, and goes on with it.
+    Renewed = 2,
+    /// As [`Self::Renewed`], by another relay or circuit.
+    Moved = 3,
+    /// The client found the address in use, and has declined too many to be believed (C170).
+    Conflict = 4,
+}
+
+impl Cause {
+    /// All causes, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::Unsaid,
+        Self::Granted,
+        Self::Renewed,
+        Self::Moved,
+        Self::Conflict,
+    ];
+
+    /// The cause that `number` stands for in a file.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+}
+
+/// What a record says of its address, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub(crate) kind: RecordKind,
+    pub(crate) cause: Cause,
+}
+
+impl From<RecordKind> for Statement {
+    fn from(kind: RecordKind) -> Self {
+        let cause = Cause::Unsaid;
+        Self { kind, cause }
+    }
+}
+
+impl From<(RecordKind, Cause)> for Statement {
+    fn from((kind, cause): (RecordKind, Cause)) -> Self {
+        Self { kind, cause }
+    }
+}
+
 /// Where a message came in: port and VLAN, part of what a binding remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Origin {
@@ -88,6 +142,8 @@ pub struct Origin {
 pub struct Record<'a> {
     /// What happened.
     pub kind: RecordKind,
+    /// Why.
+    pub cause: Cause,
     /// Address space (VRF) of the address.
     pub space: u16,
     /// The address.
@@ -125,6 +181,10 @@ pub trait Journal {
     /// Takes a record, and says its place. Asked only after [`Journal::has_room`], at most twice
     /// for one message.
     fn append(&mut self, record: &Record<'_>) -> Sequence;
+
+    /// Is told of a lease that ran out. That needs no record, for it follows from the newest one;
+    /// `record` is that one again.
+    fn expired(&mut self, _record: &Record<'_>) {}
 
     /// The place up to which records are durable, or refused.
     fn durable(&self) -> Sequence;

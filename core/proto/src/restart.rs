@@ -12,7 +12,7 @@
 //! is asked.
 
 use crate::config::{Config, LeaseTimes};
-use crate::record::{Record, RecordKind};
+use crate::record::{Cause, Record, RecordKind};
 use crate::time::{INFINITE, Wall, deadline};
 use core::net::Ipv4Addr;
 
@@ -57,6 +57,7 @@ pub fn time_record(time: u64, hold: Option<Hold>) -> Record<'static> {
     let span = hold.map_or(0, |hold| hold.until.saturating_sub(hold.trusted));
     Record {
         kind: RecordKind::Time,
+        cause: Cause::Unsaid,
         space: 0,
         addr: Ipv4Addr::UNSPECIFIED,
         generation: 0,

@@ -5,7 +5,7 @@ use crate::cluster::{Cluster, GROUPS, IN_FLIGHT, wait};
 use crate::frames::{Client, client};
 use crate::rig::{Rig, Sent};
 use dhcp_proto::group::GroupSet;
-use dhcp_proto::record::{Journal as _, Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Journal as _, Origin, Record, RecordKind};
 use dhcp_wire::dhcp::MessageType;
 use dhcp_wire::ethernet::{Tag, Tags};
 use lessor::dataplane::counters::Group;
@@ -241,6 +241,7 @@ fn an_answer_that_got_lost_is_asked_for_again() {
 fn record(addr: Ipv4Addr) -> Record<'static> {
     Record {
         kind: RecordKind::Active,
+        cause: Cause::Unsaid,
         space: 0,
         addr,
         generation: 1,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dhcp_proto::record::{Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Origin, Record, RecordKind};
 use lessor::store::encode::{MAX_RECORD, encode};
 use lessor::store::{Batch, Log, LogOptions, Store as _};
 use lessor_tests::lessor::binary;
@@ -183,6 +183,7 @@ fn is_segment(path: &Path) -> bool {
 fn lease(host: u8, (time, expiry): (u64, u64), identity: &[u8]) -> Record<'_> {
     Record {
         kind: RecordKind::Active,
+        cause: Cause::Unsaid,
         space: 0,
         addr: Ipv4Addr::new(10, 77, 0, 10 + host),
         generation: 1,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dhcp_proto::address::{AddressState, Space};
 use dhcp_proto::binding::BindingState;
 use dhcp_proto::config::{Network, Pool, Subnet};
-use dhcp_proto::record::{Record, RecordKind};
+use dhcp_proto::record::{Cause, Record, RecordKind};
 use dhcp_proto::restart::Start;
 use dhcp_proto::shard::BindingView;
 use tracing::info;
@@ -246,6 +246,7 @@ impl ControlPlane for Plane {
         let aside = state == State::Abandoned;
         let record = Record {
             kind,
+            cause: Cause::Unsaid,
             space,
             addr,
             generation: 0,

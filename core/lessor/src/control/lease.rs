@@ -205,6 +205,7 @@ pub(super) mod tests {
 
     pub(in crate::control) const RECORD: Record<'static> = Record {
         kind: RecordKind::Active,
+        cause: dhcp_proto::record::Cause::Unsaid,
         space: 0,
         addr: Ipv4Addr::new(10, 77, 0, 9),
         generation: 1,

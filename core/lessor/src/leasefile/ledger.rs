@@ -197,10 +197,11 @@ impl<'l> Ledger<'l> {
         Some((key, network.name.clone()))
     }
 
-    /// A hash of all that a record says but its generation.
+    /// A hash of all that a record says but its cause and its generation.
     fn content(&self, record: &Record<'_>) -> u64 {
         let Record {
             kind,
+            cause: _,
             space,
             addr,
             generation: _,

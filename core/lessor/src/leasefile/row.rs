@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use dhcp_proto::record::{Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Origin, Record, RecordKind};
 
 use crate::control::State;
 
@@ -29,6 +29,7 @@ impl Row {
     pub(super) fn record(&self, generation: u64) -> Record<'_> {
         Record {
             kind: self.kind,
+            cause: Cause::Unsaid,
             space: self.space,
             addr: self.addr,
             generation,

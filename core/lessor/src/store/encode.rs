@@ -1,7 +1,7 @@
 //! One record as octets, in the ring and on disk alike; little-endian, see `docs/store-format.md`.
 //!
 //! ```text
-//!   0 length u16   2 kind u8    3 flags u8   4 space u16   6 identity length u16
+//!   0 length u16   2 kind u8    3 cause u8   4 space u16   6 identity length u16
 //!   8 address [4]  12 lease u32               16 generation u64
 //!  24 LSN u64                                 32 time u64
 //!  40 expiry u64                              48 port u8   49 htype u8   50 hlen u8   51 zero
@@ -13,7 +13,7 @@
 
 use core::fmt;
 use core::net::Ipv4Addr;
-use dhcp_proto::record::{MAX_AGENT_INFO, MAX_IDENTITY, Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, MAX_AGENT_INFO, MAX_IDENTITY, Origin, Record, RecordKind};
 
 /// Octets before the parts of variable length.
 const FIXED: usize = 64;
@@ -28,7 +28,7 @@ pub const MAX_RECORD: usize = FIXED + MAX_IDENTITY + MAX_CHADDR + MAX_AGENT_INFO
 
 const AT_LENGTH: usize = 0;
 const AT_KIND: usize = 2;
-const AT_FLAGS: usize = 3;
+const AT_CAUSE: usize = 3;
 const AT_SPACE: usize = 4;
 const AT_IDENTITY_LEN: usize = 6;
 const AT_ADDR: usize = 8;
@@ -88,8 +88,8 @@ pub enum Odd {
     /// A kind that this release does not know.
     #[error("record kind is unknown")]
     Kind,
-    /// A flag or a spare octet is set.
-    #[error("record has unknown flags")]
+    /// A cause that this release does not know, or a spare octet that is set.
+    #[error("record has an unknown cause or flag")]
     Flags,
     /// A part is longer than such a part can be.
     #[error("record has a part that is too long")]
@@ -114,7 +114,7 @@ pub fn encode(record: &Record<'_>, out: &mut [u8]) -> Result<usize, TooLong> {
 
     let (head, mut rest) = out.split_first_chunk_mut::<FIXED>().ok_or(TooLong)?;
     put(head, AT_LENGTH, length.to_le_bytes());
-    put(head, AT_KIND, [record.kind as u8, 0]);
+    put(head, AT_KIND, [record.kind as u8, record.cause as u8]);
     put(head, AT_SPACE, record.space.to_le_bytes());
     put(head, AT_IDENTITY_LEN, identity_len.to_le_bytes());
     put(head, AT_ADDR, record.addr.octets());
@@ -195,8 +195,8 @@ pub fn decode_again(octets: &[u8]) -> Result<(Lsn, Record<'_>, &[u8]), Odd> {
     let (record, behind) = octets.split_at_checked(length).ok_or(Odd::Short)?;
     let (body, _) = record.split_last_chunk::<CHECKSUM>().ok_or(Odd::Short)?;
     let (head, parts) = body.split_first_chunk::<FIXED>().ok_or(Odd::Short)?;
-    let zeros = [head[AT_FLAGS], head[AT_ZERO]];
-    if zeros != [0; 2] || field(head, AT_ZERO_TOO) != [0; 2] {
+    let spare: [u8; 2] = field(head, AT_ZERO_TOO);
+    if head[AT_ZERO] != 0 || spare != [0; 2] {
         return Err(Odd::Flags);
     }
     let identity_len = usize::from(u16::from_le_bytes(field(head, AT_IDENTITY_LEN)));
@@ -212,6 +212,7 @@ pub fn decode_again(octets: &[u8]) -> Result<(Lsn, Record<'_>, &[u8]), Odd> {
     }
     let record = Record {
         kind: RecordKind::from_number(head[AT_KIND]).ok_or(Odd::Kind)?,
+        cause: Cause::from_number(head[AT_CAUSE]).ok_or(Odd::Flags)?,
         space: u16::from_le_bytes(field(head, AT_SPACE)),
         addr: Ipv4Addr::from_octets(field(head, AT_ADDR)),
         generation: u64::from_le_bytes(field(head, AT_GENERATION)),

@@ -6,7 +6,7 @@ use super::silence::Silence;
 use super::turn::Turn;
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Place, Subnet};
-use crate::record::{Journal, MAX_AGENT_INFO, Origin, RecordKind};
+use crate::record::{Cause, Journal, MAX_AGENT_INFO, Origin, RecordKind, Statement};
 use crate::time::{INFINITE, deadline, remaining};
 use core::net::Ipv4Addr;
 use dhcp_wire::dhcp::code;
@@ -94,12 +94,23 @@ impl<J: Journal> Turn<'_, J> {
         if self.is_repeat(slot, lease) {
             return self.acknowledge_again(slot);
         }
-        self.grant(slot, lease)
+        self.renew(slot, lease)
     }
 
-    /// Grants or extends the lease in `slot`, whose address is bound.
+    /// Grants a lease in `slot`, whose address was bound a moment ago.
     pub(super) fn grant(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
         self.note_client(slot);
+        self.lease(slot, lease, Cause::Granted)
+    }
+
+    /// Extends the lease in `slot`.
+    pub(super) fn renew(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
+        let moved = self.note_client(slot);
+        let cause = if moved { Cause::Moved } else { Cause::Renewed };
+        self.lease(slot, lease, cause)
+    }
+
+    fn lease(&mut self, slot: SlotIndex, lease: u32, cause: Cause) -> Outcome {
         let now = self.now;
         self.shard.clear_flags(slot);
         let Some(binding) = self.shard.bindings.slot_mut(slot) else {
@@ -118,7 +129,7 @@ impl<J: Journal> Turn<'_, J> {
         binding.lease = lease;
         self.shard.bindings.unlist(slot);
         self.shard.bindings.schedule(slot, until);
-        self.append(RecordKind::Active, slot);
+        self.append((RecordKind::Active, cause), slot);
         self.acknowledge(slot, lease)
     }
 
@@ -128,7 +139,7 @@ impl<J: Journal> Turn<'_, J> {
         if let Some(addr) = self.shard.addr(slot) {
             let newest = self.shard.sequence(slot);
             if self.journal.refused(self.network.space.0, addr, newest) {
-                self.append(RecordKind::Active, slot);
+                self.append((RecordKind::Active, Cause::Renewed), slot);
             }
         }
         let left = self.remaining(slot);
@@ -200,17 +211,21 @@ impl<J: Journal> Turn<'_, J> {
     }
 
     /// Notes in the binding where and with what the client was seen. A unicast renewal says
-    /// neither relay nor circuit, and leaves them (C54, C174).
-    fn note_client(&mut self, slot: SlotIndex) {
+    /// neither relay nor circuit, and leaves them (C54, C174). Whether relay or circuit are others
+    /// than before.
+    fn note_client(&mut self, slot: SlotIndex) -> bool {
         let message = &self.query.message;
+        let mut moved = false;
         let mut room = [0; MAX_AGENT_INFO];
         let direct = message.giaddr().is_unspecified();
         if !direct || self.query.ciaddr().is_none() {
-            let (len, whole) = self.agent_info(&mut room, |info| match info {
-                Storable::Absent => (0, true),
-                Storable::TooLong => (0, false),
-                Storable::Octets(info) => (info.len(), true),
+            let before = self.shard.bindings.agent_info(slot);
+            let (len, whole, other) = self.agent_info(&mut room, |info| match info {
+                Storable::Absent => (0, true, false),
+                Storable::TooLong => (0, false, !before.is_empty()),
+                Storable::Octets(info) => (info.len(), true, info != before),
             });
+            moved = other;
             let info = room.get(..len).unwrap_or(&[]);
             let stored = self.shard.bindings.store_agent_info(slot, info);
             if stored.is_err() || !whole {
@@ -233,20 +248,30 @@ impl<J: Journal> Turn<'_, J> {
         let giaddr = message.giaddr().to_bits();
         if let Some(binding) = self.shard.bindings.slot_mut(slot).filter(|_| !unicast) {
             (binding.port, binding.outer_vid, binding.inner_vid) = (port, outer_vid, inner_vid);
+            moved |= giaddr != 0 && giaddr != binding.giaddr;
             binding.giaddr = giaddr;
         }
+        moved
     }
 
     /// Writes what `slot` says to the journal. The caller has seen that there is room.
-    pub(super) fn append(&mut self, kind: RecordKind, slot: SlotIndex) {
+    pub(super) fn append(&mut self, statement: impl Into<Statement>, slot: SlotIndex) {
         self.shard
-            .write(self.network, slot, kind, (self.now, self.journal));
+            .write(self.network, slot, statement, (self.now, self.journal));
     }
 
     /// Ends what `slot` says, with its record if it is a lease.
     pub(super) fn end_binding(&mut self, slot: SlotIndex) {
         self.shard
             .end_recorded(self.config, self.network, slot, (self.now, self.journal));
+    }
+
+    /// As [`Self::end_binding`], of a lease whose client found its address in use.
+    pub(super) fn end_in_conflict(&mut self, slot: SlotIndex) {
+        let statement = (RecordKind::Ended, Cause::Conflict).into();
+        let (config, network, now) = (self.config, self.network, self.now);
+        self.shard
+            .end_stated(config, network, slot, (statement, now, self.journal));
     }
 
     /// Whether `place` is the query's network.

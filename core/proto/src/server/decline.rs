@@ -30,7 +30,7 @@ impl<J: Journal> Turn<'_, J> {
         let declines = self.shard.bindings.slot(slot).map_or(0, |s| s.declines);
         if declines >= self.network.rules.max_declines {
             // C170: whoever declines everything would empty the pool.
-            self.end_binding(slot);
+            self.end_in_conflict(slot);
             let notice = Some(self.notice(NoticeKind::TooManyDeclines, addr));
             return Outcome {
                 notice,

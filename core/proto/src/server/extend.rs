@@ -35,7 +35,7 @@ impl<J: Journal> Turn<'_, J> {
                 let left = self.remaining(slot);
                 if left > 0 && self.shard.is_clock_held(slot) {
                     // What the client is told of a lease that the clock held has to be on record.
-                    self.grant(slot, left)
+                    self.renew(slot, left)
                 } else if left > 0 {
                     self.acknowledge_again(slot)
                 } else {

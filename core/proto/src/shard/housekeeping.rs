@@ -4,7 +4,7 @@ use super::{BESIDE, Shard};
 use crate::address::AddressState;
 use crate::binding::{BindingState, Slot, SlotIndex};
 use crate::config::{Config, Network, NetworkKey};
-use crate::record::{Journal, Origin, Record, RecordKind};
+use crate::record::{Cause, Journal, Origin, Record, RecordKind};
 use crate::time::deadline;
 use core::net::Ipv4Addr;
 
@@ -64,6 +64,9 @@ impl Shard {
             // C171: the address is given to nobody else before the grace is over.
             BindingState::Active => {
                 let grace = u32::try_from(network.rules.grace.as_secs()).unwrap_or(u32::MAX);
+                if let Some(record) = self.record(network, slot, (RecordKind::Active.into(), now)) {
+                    journal.expired(&record);
+                }
                 self.clear_flags(slot);
                 if let Some(binding) = self.bindings.slot_mut(slot) {
                     binding.state = BindingState::Expired;
@@ -100,6 +103,7 @@ impl Shard {
         let addr = Ipv4Addr::from_bits(binding.addr);
         let record = Record {
             kind: RecordKind::ProbationEnded,
+            cause: Cause::Unsaid,
             space: network.space.0,
             addr,
             generation: binding.generation(),

@@ -6,7 +6,7 @@ use crate::address::{AddressState, Claim, Space};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network};
 use crate::identity::Kind;
-use crate::record::{Journal, MAX_IDENTITY, Origin, Record, RecordKind};
+use crate::record::{Cause, Journal, MAX_IDENTITY, Origin, Record, RecordKind, Statement};
 use core::net::Ipv4Addr;
 
 impl Shard {
@@ -169,12 +169,24 @@ impl Shard {
         slot: SlotIndex,
         (now, journal): (u32, &mut impl Journal),
     ) {
+        let ended = (RecordKind::Ended, Cause::Unsaid);
+        self.end_stated(config, network, slot, (ended.into(), now, journal));
+    }
+
+    /// As [`Self::end_recorded`], with another statement about a lease.
+    pub(crate) fn end_stated(
+        &mut self,
+        config: &Config,
+        network: &Network,
+        slot: SlotIndex,
+        (statement, now, journal): (Statement, u32, &mut impl Journal),
+    ) {
         let cell = self
             .addr(slot)
             .and_then(|addr| config.cell(network.space, addr));
         let own = cell.filter(|cell| self.is_own(*cell, slot));
         if own.is_some_and(|cell| cell.load().state() == AddressState::Bound) {
-            self.write(network, slot, RecordKind::Ended, (now, journal));
+            self.write(network, slot, statement, (now, journal));
         }
         self.end(config, network, slot);
     }
@@ -238,16 +250,31 @@ impl Shard {
         &mut self,
         network: &Network,
         slot: SlotIndex,
-        kind: RecordKind,
+        statement: impl Into<Statement>,
         (now, journal): (u32, &mut impl Journal),
     ) {
-        let bindings = &self.bindings;
-        let Some(binding) = bindings.slot(slot) else {
+        let Some(record) = self.record(network, slot, (statement.into(), now)) else {
             return;
         };
+        let sequence = journal.append(&record);
+        if let Some(binding) = self.bindings.slot_mut(slot) {
+            binding.set_sequence(sequence);
+        }
+    }
+
+    /// What `slot` says, as a record of the second `now`.
+    pub(crate) fn record(
+        &self,
+        network: &Network,
+        slot: SlotIndex,
+        (Statement { kind, cause }, now): (Statement, u32),
+    ) -> Option<Record<'_>> {
+        let bindings = &self.bindings;
+        let binding = bindings.slot(slot)?;
         let (port, outer_vid, inner_vid) = (binding.port, binding.outer_vid, binding.inner_vid);
-        let record = Record {
+        Some(Record {
             kind,
+            cause,
             space: network.space.0,
             addr: Ipv4Addr::from_bits(binding.addr),
             generation: binding.generation(),
@@ -264,10 +291,6 @@ impl Shard {
             htype: binding.htype(),
             chaddr: bindings.chaddr(slot),
             agent_info: bindings.agent_info(slot),
-        };
-        let sequence = journal.append(&record);
-        if let Some(binding) = self.bindings.slot_mut(slot) {
-            binding.set_sequence(sequence);
-        }
+        })
     }
 }

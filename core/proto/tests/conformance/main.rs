@@ -17,6 +17,7 @@
 )]
 
 mod addressing;
+mod causes;
 mod client;
 mod clock;
 mod declining;

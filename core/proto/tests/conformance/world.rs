@@ -8,7 +8,7 @@ use dhcp_proto::config::{
     PoolSpec, Prefix, Reservation, Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
-use dhcp_proto::record::{Journal, Origin, Record, RecordKind, Sequence};
+use dhcp_proto::record::{Cause, Journal, Origin, Record, RecordKind, Sequence};
 use dhcp_proto::restart::{Noted, Reading, Start};
 use dhcp_proto::server::{
     self, Arrival, Client, Destination, Echo, Notice, Parked, Plan, ReplyKind, Silence, Written,
@@ -40,6 +40,7 @@ pub struct Owned {
     pub ring: usize,
     pub sequence: Sequence,
     pub kind: RecordKind,
+    pub cause: Cause,
     pub space: u16,
     pub addr: Ipv4Addr,
     pub generation: u64,
@@ -58,6 +59,7 @@ impl Owned {
     pub fn record(&self) -> Record<'_> {
         Record {
             kind: self.kind,
+            cause: self.cause,
             space: self.space,
             addr: self.addr,
             generation: self.generation,
@@ -79,22 +81,18 @@ impl Owned {
 struct Ring<'w> {
     number: usize,
     log: &'w mut Vec<Owned>,
+    expired: &'w mut Vec<Owned>,
     appended: &'w mut Sequence,
     room: bool,
 }
 
-impl Journal for Ring<'_> {
-    fn has_room(&self) -> bool {
-        self.room
-    }
-
-    fn append(&mut self, r: &Record<'_>) -> Sequence {
-        assert!(self.room, "a record was written without room");
-        *self.appended += 1;
-        self.log.push(Owned {
+impl Ring<'_> {
+    fn owned(&self, r: &Record<'_>) -> Owned {
+        Owned {
             ring: self.number,
             sequence: *self.appended,
             kind: r.kind,
+            cause: r.cause,
             space: r.space,
             addr: r.addr,
             generation: r.generation,
@@ -107,8 +105,26 @@ impl Journal for Ring<'_> {
             htype: r.htype,
             chaddr: r.chaddr.to_vec(),
             agent_info: r.agent_info.to_vec(),
-        });
+        }
+    }
+}
+
+impl Journal for Ring<'_> {
+    fn has_room(&self) -> bool {
+        self.room
+    }
+
+    fn append(&mut self, r: &Record<'_>) -> Sequence {
+        assert!(self.room, "a record was written without room");
+        *self.appended += 1;
+        let record = self.owned(r);
+        self.log.push(record);
         *self.appended
+    }
+
+    fn expired(&mut self, r: &Record<'_>) {
+        let record = self.owned(r);
+        self.expired.push(record);
     }
 
     fn durable(&self) -> Sequence {
@@ -303,6 +319,8 @@ pub struct World {
     pub config: Config,
     pub shards: Vec<Shard>,
     pub log: Vec<Owned>,
+    /// Leases that ran out.
+    pub expired: Vec<Owned>,
     appended: Vec<Sequence>,
     pub room: bool,
     /// What the operator was told of.
@@ -434,6 +452,7 @@ impl World {
         let mut world = Self {
             shards: Vec::new(),
             log: Vec::new(),
+            expired: Vec::new(),
             appended: vec![0; usize::from(setup.shards)],
             room: true,
             notices: Vec::new(),
@@ -549,6 +568,7 @@ impl World {
             let mut journal = Ring {
                 number: ring,
                 log: &mut self.log,
+                expired: &mut self.expired,
                 appended: &mut self.appended[ring],
                 room: self.room,
             };
@@ -607,6 +627,7 @@ impl World {
         let mut journal = Ring {
             number: owner,
             log: &mut self.log,
+            expired: &mut self.expired,
             appended: &mut self.appended[owner],
             room: self.room,
         };
@@ -617,6 +638,7 @@ impl World {
             let mut journal = Ring {
                 number: ring,
                 log: &mut self.log,
+                expired: &mut self.expired,
                 appended: &mut self.appended[ring],
                 room: self.room,
             };

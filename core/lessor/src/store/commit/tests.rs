@@ -4,7 +4,7 @@ use crate::store::medium::memory::{Faults, MemoryMedium};
 use crate::store::ring::{JournalRing, ring};
 use crate::store::{NullStore, TroubleKind};
 use core::net::Ipv4Addr;
-use dhcp_proto::record::{Journal as _, Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Journal as _, Origin, Record, RecordKind};
 use dhcp_proto::restart::Noted;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicU64;
 fn record(addr: u32, generation: u64, identity: &[u8]) -> Record<'_> {
     Record {
         kind: RecordKind::Active,
+        cause: Cause::Unsaid,
         space: 0,
         addr: Ipv4Addr::from_bits(addr),
         generation,

@@ -9,6 +9,7 @@ struct Parts {
     giaddr: u32,
     htype: u8,
     kind: usize,
+    cause: usize,
     identity: Vec<u8>,
     chaddr: Vec<u8>,
     agent_info: Vec<u8>,
@@ -20,6 +21,7 @@ impl Parts {
         let (port, outer_vid, inner_vid) = self.origin;
         Record {
             kind: RecordKind::ALL[self.kind],
+            cause: Cause::ALL[self.cause],
             space,
             addr: Ipv4Addr::from_bits(addr),
             generation,
@@ -46,11 +48,12 @@ prop_compose! {
         origin in any::<(u8, u16, u16)>(),
         (giaddr, htype) in any::<(u32, u8)>(),
         kind in 0..RecordKind::ALL.len(),
+        cause in 0..Cause::ALL.len(),
         identity in proptest::collection::vec(any::<u8>(), 0..=MAX_IDENTITY),
         chaddr in proptest::collection::vec(any::<u8>(), 0..=MAX_CHADDR),
         agent_info in proptest::collection::vec(any::<u8>(), 0..=MAX_AGENT_INFO),
     ) -> Parts {
-        Parts { numbers, origin, giaddr, htype, kind, identity, chaddr, agent_info }
+        Parts { numbers, origin, giaddr, htype, kind, cause, identity, chaddr, agent_info }
     }
 }
 
@@ -114,6 +117,7 @@ fn small() -> Parts {
         giaddr: 0,
         htype: 1,
         kind: 0,
+        cause: 1,
         identity: vec![1, 1, 2, 3, 4, 5, 6, 7],
         chaddr: vec![2, 3, 4, 5, 6, 7],
         agent_info: vec![9; 24],
@@ -160,7 +164,7 @@ fn each_way_to_be_odd_has_its_reason() {
     assert_eq!(reason(&[]), Odd::Short);
     assert_eq!(reason(&altered(AT_KIND, 0)), Odd::Kind);
     assert_eq!(reason(&altered(AT_KIND, 200)), Odd::Kind);
-    assert_eq!(reason(&altered(AT_FLAGS, 1)), Odd::Flags);
+    assert_eq!(reason(&altered(AT_CAUSE, 5)), Odd::Flags);
     assert_eq!(reason(&altered(AT_ZERO_TOO, 1)), Odd::Flags);
     assert_eq!(reason(&altered(AT_HLEN, 17)), Odd::Part);
     assert_eq!(reason(&altered(AT_HLEN, 5)), Odd::Length);

@@ -37,7 +37,7 @@ const ZEROS: core::ops::Range<usize> = AT_FROM..AT_CHECKSUM;
 const MERGED_ZEROS: core::ops::Range<usize> = 104..AT_CHECKSUM;
 
 /// Version of the format, in the file `format` and in each segment.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// The oldest version that is read: it had no merged segments and no store id.
 pub(crate) const OLDEST_VERSION: u32 = 1;
 

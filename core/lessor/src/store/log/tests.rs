@@ -15,7 +15,7 @@ use crate::store::encode::{self, MAX_RECORD};
 use crate::store::medium::memory::MemoryMedium;
 use crate::store::{Batch, Lsn, Store, StoreError};
 use core::net::Ipv4Addr;
-use dhcp_proto::record::{Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Origin, Record, RecordKind};
 use std::collections::BTreeMap;
 
 /// Of the simulation's clients, seconds; none of them ends while a round lasts.
@@ -52,6 +52,7 @@ fn with_record<T>(told: Told, take: impl FnOnce(&Record<'_>) -> T) -> T {
     let identity = [told.client; 20];
     let record = Record {
         kind: told.kind,
+        cause: Cause::Unsaid,
         space: 0,
         addr: Ipv4Addr::from_bits(told.addr),
         generation: told.generation,

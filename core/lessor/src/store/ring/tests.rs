@@ -1,11 +1,12 @@
 use super::*;
 use crate::store::Lsn;
 use core::net::Ipv4Addr;
-use dhcp_proto::record::{MAX_IDENTITY, Origin, RecordKind};
+use dhcp_proto::record::{Cause, MAX_IDENTITY, Origin, RecordKind};
 
 fn record<'a>(generation: u64, identity: &'a [u8], agent_info: &'a [u8]) -> Record<'a> {
     Record {
         kind: RecordKind::Active,
+        cause: Cause::Unsaid,
         space: 0,
         addr: Ipv4Addr::new(10, 0, 0, 1),
         generation,

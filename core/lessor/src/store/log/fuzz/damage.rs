@@ -275,7 +275,7 @@ fn format(disk: &MemoryMedium, input: &mut Input<'_>) {
         1 => disk.put("format", b"lessor-store 1\n"),
         2 => disk.put("format", b"lessor-store 4294967296\n"),
         3 => disk.put("format", input.octets(80)),
-        _ => disk.put("format", b"lessor-store 2\n"),
+        _ => disk.put("format", b"lessor-store 3\n"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::store::log::house::Housekeeper;
 use crate::store::log::{Log, LogOptions};
 use crate::store::medium::memory::MemoryMedium;
 use core::net::Ipv4Addr;
-use dhcp_proto::record::{Origin, Record, RecordKind};
+use dhcp_proto::record::{Cause, Origin, Record, RecordKind};
 
 /// Most things that are done in one run.
 const MOST_STEPS: usize = 48;
@@ -44,6 +44,7 @@ pub(super) fn statement(told: Statement, take: impl FnOnce(&Record<'_>)) {
     let agent = [told.client; 512];
     take(&Record {
         kind: told.kind,
+        cause: Cause::Unsaid,
         space: told.space,
         addr: Ipv4Addr::from_bits(told.addr),
         generation: told.generation,

@@ -4,6 +4,7 @@ use dhcp_proto::record::Origin;
 fn record(kind: RecordKind, generation: u64) -> Record<'static> {
     Record {
         kind,
+        cause: dhcp_proto::record::Cause::Unsaid,
         space: 3,
         addr: Ipv4Addr::new(10, 0, 0, 255),
         generation,

@@ -28,7 +28,7 @@ fn the_directory_is_made_and_nobody_else_may_look_into_it() {
     commit_one(&mut log, active(1, 1, 1));
     assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o007, 0);
     let format = fs::read_to_string(dir.join("format")).unwrap();
-    assert_eq!(format, "lessor-store 2\n");
+    assert_eq!(format, "lessor-store 3\n");
     let segment = fs::metadata(dir.join("segment-0000000001.log")).unwrap();
     assert_eq!((segment.mode() & 0o007, segment.len()), (0, 2 * 4096));
 }
@@ -55,7 +55,7 @@ fn a_store_of_a_newer_release_is_refused_and_left_as_it_is() {
         error,
         StoreError::NewerVersion {
             found: 99,
-            known: 2,
+            known: 3,
             ..
         }
     ));

@@ -545,7 +545,7 @@ fn a_store_of_version_1_is_read_and_goes_on() {
     medium.put("format", b"lessor-store 1\n");
     sound(&medium);
     let mut store = Kept::open(&medium, options(4));
-    assert_eq!(medium.content("format"), b"lessor-store 2\n");
+    assert_eq!(medium.content("format"), b"lessor-store 3\n");
     for generation in 2..20 {
         fill(&mut store, (1..40).map(|a| active(a, generation, 1)), 20);
     }
