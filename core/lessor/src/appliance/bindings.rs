@@ -74,6 +74,7 @@ pub fn shards(
             StartError::new(Exit::Config, "too many networks: a table has 2^31 lists")
         })?;
         shard.set_wall(clock.wall());
+        shard.set_max_offers(server.max_offers);
         shard.begin(clock.now().secs());
         shards.push(shard);
     }

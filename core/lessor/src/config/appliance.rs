@@ -27,6 +27,8 @@ pub struct Server {
     pub mbufs: Option<u32>,
     /// Bindings that the tables have room for.
     pub bindings: u32,
+    /// Share of the tables that offers to strangers may fill, in 1/1000.
+    pub max_offers: u16,
     /// Octets of option 82 and of identities beyond 20 octets to keep for each binding, on average.
     pub agent_info_octets: u16,
     /// The socket that `lessor stats` and its like connect to.
@@ -41,6 +43,7 @@ impl Default for Server {
             max_parked: 65_536,
             mbufs: None,
             bindings: 100_000,
+            max_offers: 250,
             agent_info_octets: 64,
             control: "/run/lessor/control.sock".into(),
         }
@@ -160,6 +163,9 @@ pub(super) fn server(mut table: Table<'_>) -> Server {
     });
     server.mbufs = table.read("mbufs", |v| v.number(256..=1 << 26));
     table.set("bindings", &mut server.bindings, |v| v.number(1..=1 << 30));
+    table.set("max_offers", &mut server.max_offers, |v| {
+        v.per_mille(1..=1000)
+    });
     table.set("agent_info_octets", &mut server.agent_info_octets, |v| {
         v.number(0..=768)
     });

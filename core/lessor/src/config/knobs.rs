@@ -25,6 +25,7 @@ const YEAR: Duration = Duration::from_hours(365 * 24);
 pub(super) struct Knobs {
     pub(super) identity: IdentityMode,
     pub(super) ignored_client_ids: Vec<Box<[u8]>>,
+    pub(super) relays: Option<Vec<Ipv4Addr>>,
     pub(super) rules: Rules,
     lease: Lease,
     pub(super) options: Options,
@@ -81,6 +82,11 @@ impl Knobs {
             && let Some(ids) = ids.all(|v| text::client_id(v.text()?))
         {
             self.ignored_client_ids = ids.into_iter().map(|(_, id)| id).collect();
+        }
+        if let Some(relays) = table.value("relays")
+            && let Some(relays) = relays.all(|v| text::host(v.text()?))
+        {
+            self.relays = Some(relays.into_iter().map(|(_, relay)| relay).collect());
         }
         let rules = &mut self.rules;
         table.set(

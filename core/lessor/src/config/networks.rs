@@ -12,7 +12,6 @@ use super::knobs::Knobs;
 use super::ports::unique;
 use super::subnets::Ranges;
 use super::table::Table;
-use super::text;
 
 /// What the networks of a file have in common.
 #[derive(Debug)]
@@ -29,7 +28,7 @@ impl<'a> Networks<'a> {
     pub(super) fn new(own: &'a BTreeSet<(u16, Ipv4Addr)>) -> Self {
         let elsewhere = Table::keys_of(|table| {
             Knobs::default().read_network(table);
-            for key in ["space", "relays", "reservations"] {
+            for key in ["space", "reservations"] {
                 table.value(key);
             }
         });
@@ -54,9 +53,6 @@ impl<'a> Networks<'a> {
             name.and_then(|v| unique(&v, v.name().map(str::to_owned), &mut self.names, "name"));
         let mut space = Space(0);
         table.set("space", &mut space, |v| v.number(0..=u16::MAX).map(Space));
-        let relays = table
-            .value("relays")
-            .and_then(|v| v.all(|v| text::host(v.text()?)));
         let mut knobs = defaults.clone();
         knobs.read(&mut table);
         let subnets = table.tables("subnets");
@@ -76,7 +72,7 @@ impl<'a> Networks<'a> {
             identity: knobs.identity,
             rules: knobs.rules,
             ignored_client_ids: knobs.ignored_client_ids,
-            relays: relays.map(|relays| relays.into_iter().map(|(_, relay)| relay).collect()),
+            relays: knobs.relays,
             subnets,
             reservations: Vec::new(),
         };

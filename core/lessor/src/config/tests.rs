@@ -1,3 +1,4 @@
+mod load;
 mod ways;
 
 use super::*;

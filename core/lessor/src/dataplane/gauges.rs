@@ -52,6 +52,8 @@ gauges! {
     bindings_capacity,
     /// Addresses held for an offer.
     offered,
+    /// Of these, those for clients that nothing but their DISCOVER speaks for.
+    offered_to_strangers,
     /// Leases, those in their grace included.
     active,
     /// Of the leases, those kept although they are over by a clock that nobody has accepted.
@@ -77,6 +79,7 @@ impl Gauges {
             bindings: bindings as u64,
             bindings_capacity: capacity as u64,
             offered: counts.offered,
+            offered_to_strangers: counts.strangers,
             active: counts.active,
             clock_held: counts.clock_held,
             set_aside: counts.set_aside,

@@ -4,6 +4,7 @@
 //! again what the file's validation proved (pools inside their subnet and disjoint, networks of
 //! one space disjoint); where it is violated the first entry wins and nothing else happens.
 
+mod demand;
 mod lookup;
 mod options;
 mod own;
@@ -20,6 +21,7 @@ use core::hash::BuildHasherDefault;
 use core::net::Ipv4Addr;
 use siphasher::sip::SipHasher13;
 
+use demand::Demand;
 pub use lookup::{Config, LinkIndex, NetworkIndex, Place, SubnetIndex};
 pub use options::{OptionEntry, OptionSet};
 pub use pool::{Pool, PoolSpec};
@@ -215,6 +217,7 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
     reserved_for: HashMap<Box<[u8]>, Ipv4Addr>,
     reserved: HashMap<Ipv4Addr, Box<[u8]>>,
+    demand: Demand,
 }
 
 /// A subnet, with its pools' hints.
@@ -246,9 +249,10 @@ impl Network {
         }
         let space = spec.space;
         let subnets = spec.subnets.into_iter();
-        let subnets = subnets
+        let subnets: Vec<_> = subnets
             .map(|s| Subnet::new(s, space, &reserved, directory))
             .collect();
+        let demand = Demand::of(&subnets);
         Self {
             name: spec.name,
             key: spec.key,
@@ -260,6 +264,7 @@ impl Network {
             subnets,
             reserved_for,
             reserved,
+            demand,
         }
     }
 

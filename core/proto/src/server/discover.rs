@@ -37,6 +37,7 @@ impl<J: Journal> Turn<'_, J> {
                 ..Silence::NoAddress.into()
             },
             Err(Unavailable::TableFull) => Silence::TableFull.into(),
+            Err(Unavailable::OffersFull) => Silence::OffersFull.into(),
         }
     }
 

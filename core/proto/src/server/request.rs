@@ -237,7 +237,7 @@ impl<J: Journal> Turn<'_, J> {
                 self.grant(slot, lease)
             }
             Err(Unavailable::Taken) => self.nak(),
-            Err(Unavailable::TableFull) => Silence::TableFull.into(),
+            Err(Unavailable::TableFull | Unavailable::OffersFull) => Silence::TableFull.into(),
         }
     }
 

@@ -50,6 +50,8 @@ reasons! {
     NoAddress => "no_address",
     /// The table of bindings is full.
     TableFull => "table_full",
+    /// Offers that nobody has answered have their share of the table (`max_offers`).
+    OffersFull => "offers_full",
     /// The journal has no room: nothing was changed.
     JournalFull => "journal_full",
     /// The address is another appliance's: nothing was changed.

@@ -12,10 +12,6 @@ use core::net::Ipv4Addr;
 const TRIES: usize = 64;
 /// Addresses of a block, which is in one group.
 const BLOCK: u32 = 256;
-/// Seconds after which a hold may be cut when addresses run low: never under 2 s, and the clock
-/// of the holds counts whole seconds.
-const YOUNGEST_CUT: u32 = 3;
-
 /// A client that wants an address, and what the choice goes by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'q> {
@@ -36,7 +32,7 @@ pub(crate) struct Wanted<'q> {
 }
 
 impl Wanted<'_> {
-    fn network(&self) -> &Network {
+    pub(super) fn network(&self) -> &Network {
         self.client.network
     }
 
@@ -68,11 +64,6 @@ impl Wanted<'_> {
             .reserved(addr)
             .is_some_and(|owner| !self.keys.matches(owner))
     }
-
-    fn end_of_hold(&self) -> u32 {
-        let hold = u32::try_from(self.network().rules.offer_hold.as_secs()).unwrap_or(u32::MAX);
-        crate::time::deadline(self.now.saturating_add(1), hold.min(u32::MAX - 1))
-    }
 }
 
 /// What a client is offered, and the slot that says so.
@@ -88,7 +79,7 @@ impl Shard {
     /// Finds the client an address and holds it.
     pub(crate) fn assign(&mut self, wanted: &Wanted<'_>) -> Result<Assigned, Unavailable> {
         let key = wanted.client.network.key.0;
-        let slot = self.slot_for(wanted.config, &wanted.client, key)?;
+        let slot = self.slot_to_offer(wanted, key)?;
         let leased = self.leased(wanted, slot);
         if let Some(addr) = leased
             && self.is_best(wanted, addr)
@@ -97,17 +88,20 @@ impl Shard {
         }
         let slot = match leased {
             // The lease is left as it is until the client takes the other address.
-            Some(_) => self.slot_for(wanted.config, &wanted.client, key | BESIDE)?,
+            Some(_) => self.slot_to_offer(wanted, key | BESIDE)?,
             None => slot,
         };
         match self.hold(wanted, slot) {
             Ok(()) => {
-                self.hold_until(slot, wanted.end_of_hold());
+                self.hold_offer(wanted, slot);
                 Ok(Assigned::Held(slot))
             }
             Err(reason) => {
                 if self.state(slot) == Some(BindingState::Available) {
                     self.vacate(slot);
+                }
+                if reason == Unavailable::Taken {
+                    wanted.network().want();
                 }
                 // A lease that is not the best is still better than nothing.
                 match (
@@ -184,16 +178,19 @@ impl Shard {
         if self.hold_free(wanted, slot) {
             return Ok(());
         }
-        if requested.is_some_and(|addr| self.try_hold(wanted, slot, addr, Mercy::Take))
-            || self.hold_remembered(wanted, slot)
-            || self.hold_cut(wanted, slot)
+        if self.may_cost_memories(wanted.network())
+            && (requested.is_some_and(|addr| self.try_hold(wanted, slot, addr, Mercy::Take))
+                || self.hold_remembered(wanted, slot))
         {
+            return Ok(());
+        }
+        if self.hold_cut(wanted, slot) {
             return Ok(());
         }
         Err(Unavailable::Taken)
     }
 
-    fn try_hold(
+    pub(super) fn try_hold(
         &mut self,
         wanted: &Wanted<'_>,
         slot: SlotIndex,
@@ -262,24 +259,6 @@ impl Shard {
         self.in_pools(wanted, |shard, pool| {
             shard.hold_hinted(wanted, slot, pool, By::Remembered)
         })
-    }
-
-    /// The address of the oldest offer that is not too young (C35).
-    fn hold_cut(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) -> bool {
-        let Some(oldest) = self.oldest(wanted.network(), Oldest::Hold) else {
-            return false;
-        };
-        let Some(binding) = self.bindings.slot(oldest) else {
-            return false;
-        };
-        let age = wanted.end_of_hold().saturating_sub(binding.until());
-        let addr = Ipv4Addr::from_bits(binding.addr);
-        if age < YOUNGEST_CUT || !wanted.may_have(addr) {
-            return false;
-        }
-        self.counts.holds_cut += 1;
-        self.withdraw(wanted.config, wanted.client.network, oldest);
-        self.try_hold(wanted, slot, addr, Mercy::Take)
     }
 
     /// Asks the pools in turn, those of the client's own subnet first.

@@ -13,6 +13,8 @@ pub enum Unavailable {
     Taken,
     /// There is no slot to note it in.
     TableFull,
+    /// Offers have all of the table that is theirs.
+    OffersFull,
 }
 
 /// What a claim may take besides free addresses and the client's own.
@@ -278,18 +280,6 @@ impl Shard {
             self.end(config, client.network, oldest);
         }
         Err(Unavailable::TableFull)
-    }
-
-    /// Starts or restarts the hold of the offer in `slot`.
-    pub(crate) fn hold_until(&mut self, slot: SlotIndex, until: u32) {
-        let Some(network) = self.bindings.slot(slot).map(crate::binding::Slot::network) else {
-            return;
-        };
-        self.bindings.schedule(slot, until);
-        if let Some(lists) = self.lists(network) {
-            self.bindings.unlist(slot);
-            self.bindings.push_back(lists.holds, slot);
-        }
     }
 
     /// The slot of the oldest offer of a network, or of the oldest memory.

@@ -1,6 +1,6 @@
 //! Leases that are kept although the clock says that they are over: it is not believed.
 
-use super::Shard;
+use super::{STRANGER, Shard};
 use crate::binding::{BindingState, SlotIndex};
 
 /// Slot flag: the lease is over by the clock, and kept because the clock is held.
@@ -34,7 +34,11 @@ impl Shard {
         if let Some(binding) = self.bindings.slot_mut(slot) {
             let held = u64::from(binding.flags & CLOCK_HELD != 0);
             self.counts.clock_held = self.counts.clock_held.saturating_sub(held);
+            let (stranger, network) = (binding.flags & STRANGER != 0, binding.network());
             binding.flags = 0;
+            if stranger {
+                self.forget_stranger(network);
+            }
         }
     }
 

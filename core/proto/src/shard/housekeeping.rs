@@ -23,6 +23,8 @@ pub struct Turned {
     pub swept: u32,
     /// Leases that were held until the clock was accepted.
     pub accepted: u32,
+    /// Holds that were cut because clients found no address.
+    pub cut: u32,
 }
 
 impl Shard {
@@ -40,6 +42,7 @@ impl Shard {
             self.on_timer(config, slot, (now, journal), &mut turned);
         }
         self.sweep(config, (now, budget), &mut turned);
+        turned.cut = self.relieve(config, now, budget);
         turned
     }
 

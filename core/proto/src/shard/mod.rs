@@ -23,6 +23,7 @@ mod claim;
 mod held;
 mod housekeeping;
 mod lease;
+mod offers;
 mod restore;
 mod terms;
 mod view;
@@ -52,6 +53,9 @@ pub(crate) const BESIDE: u32 = 1 << 31;
 /// comes to nothing.
 const RETURNING: u8 = 1;
 
+/// Slot flag: an offer to a client that nothing but its DISCOVER speaks for. It may be cut.
+const STRANGER: u8 = 4;
+
 /// Questions to other workers that are remembered: clients whose reserved address another one is
 /// using and that ask for it at the same time.
 const ASKED: usize = 16;
@@ -71,13 +75,19 @@ pub struct Shard {
     /// The last questions to other workers, newest first.
     asked: [Option<Ask>; ASKED],
     counts: Counts,
+    /// Offers to strangers that the table has room for.
+    most_offers: usize,
+    /// The network whose refused clients are looked after next.
+    relief: usize,
 }
 
 /// Slots of one network, oldest first.
 #[derive(Debug, Clone, Copy)]
 struct Lists {
-    /// Offers, in the order in which their holds end.
+    /// Offers to strangers, in the order in which their holds end.
     holds: ListId,
+    /// How many these are.
+    held: u32,
     /// Remembered bindings, in the order in which they ended.
     remembered: ListId,
 }
@@ -87,6 +97,8 @@ struct Lists {
 pub struct Counts {
     /// Addresses held for clients that were offered them.
     pub offered: u64,
+    /// Those of them that are for strangers.
+    pub strangers: u64,
     /// Leases, those in their grace included.
     pub active: u64,
     /// Of the leases, those that are over by a clock that nobody has accepted.
@@ -131,10 +143,12 @@ impl Shard {
         for _ in 0..keys {
             lists.push(Lists {
                 holds: bindings.add_list()?,
+                held: 0,
                 remembered: bindings.add_list()?,
             });
         }
         let (wall, sweep) = (Wall::default(), SlotIndex(0));
+        let most_offers = offers::share(bindings.capacity(), offers::SHARE);
         Some(Self {
             me,
             workers,
@@ -146,6 +160,8 @@ impl Shard {
             accepting: false,
             asked: [None; ASKED],
             counts: Counts::default(),
+            most_offers,
+            relief: 0,
         })
     }
 

@@ -24,6 +24,7 @@ mod declining;
 mod discover;
 mod extending;
 mod fields;
+mod flood;
 mod framing;
 mod identity;
 mod inform;
