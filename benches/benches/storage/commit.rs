@@ -4,10 +4,13 @@
 //! the commits add. Only commits beside it are counted: while a merge writes, its file is the
 //! reserve, so the reserve is gone.
 
-use crate::fill::{RECORD, commit, encode_lease, in_disorder, lease_all};
+use crate::fill::{commit, encode_lease, in_disorder, lease_all, with_lease};
 use crate::scratch::Scratch;
 use crate::tally::{Times, heading, spread, verdict};
+use dhcp_proto::record::Journal as _;
+use lessor::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
 use lessor::store::{Batch, Log, LogOptions, Store as _};
+use lessor_benches::Client;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -63,33 +66,70 @@ impl Column {
     }
 }
 
-/// Records that are committed over and over, in an order that has nothing to do with addresses.
-struct Pool {
-    octets: Vec<u8>,
+/// Clients whose leases are committed over and over, in an order that has nothing to do with
+/// addresses. A worker has written a record moments before it is committed, so here too.
+struct Source {
+    clients: Vec<Client>,
     at: usize,
+    octets: Vec<u8>,
+    worker: JournalRing,
+    drain: Drain,
 }
 
-impl Pool {
-    fn next(&mut self, size: usize) -> &[u8] {
-        let octets = size * RECORD;
-        if self.at + octets > self.octets.len() {
+impl Source {
+    fn new(clients: Vec<Client>) -> Self {
+        let (worker, drain) = ring(DEFAULT_SLOTS);
+        Self {
+            clients,
+            at: 0,
+            octets: Vec::new(),
+            worker,
+            drain,
+        }
+    }
+
+    fn next(&mut self, size: usize) -> &[Client] {
+        if self.at + size > self.clients.len() {
             self.at = 0;
         }
         let from = self.at;
-        self.at += octets;
-        &self.octets[from..self.at]
+        self.at += size;
+        &self.clients[from..self.at]
+    }
+
+    /// As many records, encoded one behind the other.
+    fn encoded(&mut self, size: usize) -> &[u8] {
+        let mut octets = core::mem::take(&mut self.octets);
+        octets.clear();
+        for client in self.next(size) {
+            encode_lease(*client, &mut octets);
+        }
+        self.octets = octets;
+        &self.octets
+    }
+
+    /// As many records in the ring.
+    fn fill_ring(&mut self, size: usize) {
+        for at in 0..size {
+            let client = self.next(1)[0];
+            let sequence = with_lease(client, |lease| self.worker.append(lease));
+            assert!(sequence > 0, "record {at} of {size} is in the ring");
+        }
+    }
+
+    /// Fills the ring and takes the records out of it, as the store thread does; says how long the
+    /// taking took.
+    fn batch(&mut self, size: usize, log: &Log, mut batch: Batch) -> (Batch, Duration) {
+        self.fill_ring(size);
+        let begin = Instant::now();
+        batch.reset(log.next_lsn());
+        self.drain.take(0, &mut batch, usize::MAX);
+        (batch, begin.elapsed())
     }
 }
 
 pub(crate) fn run(effort: &Effort) {
-    let clients = in_disorder(effort.addresses, 0);
-    let mut pool = Pool {
-        octets: Vec::new(),
-        at: 0,
-    };
-    for client in &clients {
-        encode_lease(*client, &mut pool.octets);
-    }
+    let mut source = Source::new(in_disorder(effort.addresses, 0));
     let template = Scratch::new();
     let (_, mut log) = Log::open(template.path(), LogOptions::default()).expect("a log");
     for pass in 1..=effort.times {
@@ -104,29 +144,35 @@ pub(crate) fn run(effort: &Effort) {
          |---|---|---|---|---|---|---|---|---|---|"
     );
     for size in SIZES {
-        let mut columns: [Column; 3] = Default::default();
+        let mut columns: [Column; 4] = Default::default();
         for _ in 0..effort.turns {
-            bare(&mut columns[0], size, &mut pool, effort.turn);
+            bare(&mut columns[0], size, &mut source, effort.turn);
             let scratch = Scratch::new();
             let (_, mut log) = Log::open(scratch.path(), LogOptions::default()).expect("a log");
-            let times = commits(&mut log, size, &mut pool, effort.turn);
+            let [times, drained] = commits(&mut log, size, &mut source, effort.turn);
             columns[1].turn(times, size);
+            columns[2].turn(drained, size);
             drop((log, scratch));
-            merging(&mut columns[2], size, &mut pool, (effort, template.path()));
+            merging(
+                &mut columns[3],
+                size,
+                &mut source,
+                (effort, template.path()),
+            );
         }
         rows(size, &mut columns);
     }
 }
 
 /// Appends the same octets to a file, and syncs.
-fn bare(column: &mut Column, size: usize, pool: &mut Pool, length: Duration) {
+fn bare(column: &mut Column, size: usize, source: &mut Source, length: Duration) {
     let scratch = Scratch::new();
     let mut times = Times::default();
     let (mut at, mut number) = (SEGMENT, 0);
     let mut file = None;
     let begin = Instant::now();
     while begin.elapsed() < length {
-        let octets = pool.next(size);
+        let octets = source.encoded(size);
         let begin = Instant::now();
         if at + octets.len() as u64 > SEGMENT {
             number += 1;
@@ -142,16 +188,19 @@ fn bare(column: &mut Column, size: usize, pool: &mut Pool, length: Duration) {
     column.turn(times, size);
 }
 
-/// The same by the log: numbers, checksums, blocks and segments included.
-fn commits(log: &mut Log, size: usize, pool: &mut Pool, length: Duration) -> Times {
-    let mut times = Times::default();
+/// The same by the log, numbers, checksums, blocks and segments included; and that with the
+/// records taken out of a worker's ring, which the bare file has for nothing.
+fn commits(log: &mut Log, size: usize, source: &mut Source, length: Duration) -> [Times; 2] {
+    let mut times: [Times; 2] = Default::default();
     let mut batch = Batch::new(log.next_lsn());
     let begin = Instant::now();
     while begin.elapsed() < length {
-        let octets = pool.next(size);
+        let (taken, drain) = source.batch(size, log, batch);
         let begin = Instant::now();
-        batch = commit(log, batch, octets);
-        times.add(begin.elapsed());
+        batch = commit(log, taken);
+        let took = begin.elapsed();
+        times[0].add(took);
+        times[1].add(took + drain);
     }
     times
 }
@@ -160,7 +209,7 @@ fn commits(log: &mut Log, size: usize, pool: &mut Pool, length: Duration) -> Tim
 fn merging(
     column: &mut Column,
     size: usize,
-    pool: &mut Pool,
+    source: &mut Source,
     (effort, template): (&Effort, &Path),
 ) {
     let scratch = Scratch::linked(template);
@@ -178,9 +227,9 @@ fn merging(
     let mut beside = is_merging();
     // It may begin late, and end early.
     while times.sum() < effort.turn && begin.elapsed() < 3 * effort.turn {
-        let octets = pool.next(size);
+        let (taken, _) = source.batch(size, &log, batch);
         let begin = Instant::now();
-        batch = commit(&mut log, batch, octets);
+        batch = commit(&mut log, taken);
         let took = begin.elapsed();
         let still = is_merging();
         if beside || still {
@@ -195,10 +244,10 @@ fn merging(
     column.yields += view.yields;
 }
 
-fn rows(size: usize, columns: &mut [Column; 3]) {
+fn rows(size: usize, columns: &mut [Column; 4]) {
     let bare = spread(&columns[0].rates).0;
     let log_p99 = columns[1].times.percentile(990);
-    let names = ["append + fdatasync", "log", "log, merging"];
+    let names = ["append + fdatasync", "log", "ring + log", "log, merging"];
     for (column, name) in columns.iter_mut().zip(names) {
         let (rate, lowest, highest) = spread(&column.rates);
         let times = &mut column.times;

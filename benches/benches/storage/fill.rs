@@ -36,14 +36,14 @@ fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Encodes the lease of `client` behind what is in `out`.
-pub(crate) fn encode_lease(client: Client, out: &mut Vec<u8>) {
+/// The lease of `client`, for `take`.
+pub(crate) fn with_lease<T>(client: Client, take: impl FnOnce(&Record<'_>) -> T) -> T {
     let mac = client.mac();
     let mut identity = [2, 1, 0, 0, 0, 0, 0, 0];
     identity[2..].copy_from_slice(&mac.0);
     let mut agent_info = *b"\x01\x0aport-00000\x02\x0aswitch-000";
     agent_info[7..11].copy_from_slice(&client.0.to_be_bytes());
-    let record = Record {
+    take(&Record {
         kind: RecordKind::Active,
         cause: Cause::Unsaid,
         space: 0,
@@ -59,19 +59,20 @@ pub(crate) fn encode_lease(client: Client, out: &mut Vec<u8>) {
         htype: 1,
         chaddr: &mac.0,
         agent_info: &agent_info,
-    };
+    })
+}
+
+/// Encodes the lease of `client` behind what is in `out`.
+pub(crate) fn encode_lease(client: Client, out: &mut Vec<u8>) {
     let mut octets = [0; MAX_RECORD];
-    let length = encode(&record, &mut octets).expect("a usual record");
+    let length = with_lease(client, |lease| encode(lease, &mut octets));
+    let length = length.expect("a usual record");
     assert_eq!(length, RECORD);
     out.extend_from_slice(&octets[..length]);
 }
 
-/// Commits a batch of encoded records.
-pub(crate) fn commit(log: &mut Log, mut batch: Batch, octets: &[u8]) -> Batch {
-    batch.reset(log.next_lsn());
-    for record in octets.chunks_exact(RECORD) {
-        batch.push(record, &[]);
-    }
+/// Commits a batch.
+pub(crate) fn commit(log: &mut Log, batch: Batch) -> Batch {
     log.submit(batch);
     log.completed().expect("a durable commit").into_batch()
 }
@@ -86,7 +87,11 @@ pub(crate) fn lease_all(log: &mut Log, clients: &[Client], mut told: impl FnMut(
         for client in some {
             encode_lease(*client, &mut octets);
         }
-        batch = commit(log, batch, &octets);
+        batch.reset(log.next_lsn());
+        for record in octets.chunks_exact(RECORD) {
+            batch.push(record, &[]);
+        }
+        batch = commit(log, batch);
         records += some.len() as u64;
         told(records);
     }

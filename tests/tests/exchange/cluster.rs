@@ -160,10 +160,11 @@ impl Store for Engine {
         self.flight.len() < IN_FLIGHT
     }
 
-    fn submit(&mut self, batch: Batch) {
+    fn submit(&mut self, mut batch: Batch) {
         assert!(self.ready(), "more in flight than there may be");
         assert_eq!(batch.first(), self.next, "numbered without a gap");
         self.next = batch.next();
+        batch.seal();
         self.flight.push_back(batch);
         self.cluster.with(|state| state.in_flight += 1);
         while self.cluster.with(|state| state.stuck) {

@@ -23,6 +23,21 @@ pub struct Batch {
     first: Lsn,
     count: u32,
     marks: Vec<Mark>,
+    sealed: Sealed,
+}
+
+/// How much of a batch has its numbers.
+#[derive(Debug, Clone, Copy)]
+struct Sealed {
+    octets: usize,
+    count: u32,
+}
+
+impl Sealed {
+    const NONE: Self = Self {
+        octets: HEADROOM,
+        count: 0,
+    };
 }
 
 impl Batch {
@@ -34,6 +49,7 @@ impl Batch {
             first,
             count: 0,
             marks: Vec::new(),
+            sealed: Sealed::NONE,
         }
     }
 
@@ -42,6 +58,7 @@ impl Batch {
         let mut batch = Self::new(first);
         batch.octets.extend_from_slice(records);
         batch.count = count;
+        batch.pass_over();
         batch
     }
 
@@ -51,23 +68,51 @@ impl Batch {
         self.first = first;
         self.count = 0;
         self.marks.clear();
+        self.sealed = Sealed::NONE;
     }
 
-    /// Adds an encoded record that lies in two pieces, and gives it its number.
+    /// Adds an encoded record that lies in two pieces; it gets its number from [`Batch::seal`].
     pub fn push(&mut self, head: &[u8], tail: &[u8]) {
-        let from = self.octets.len();
         self.octets.extend_from_slice(head);
-        self.octets.extend_from_slice(tail);
-        if let Some(record) = self.octets.get_mut(from..) {
-            encode::seal(record, self.first.plus(self.count));
+        if !tail.is_empty() {
+            self.octets.extend_from_slice(tail);
         }
         self.count += 1;
     }
 
     /// Adds a record that has its number already.
     pub(crate) fn push_sealed(&mut self, record: &[u8]) {
+        self.seal();
         self.octets.extend_from_slice(record);
         self.count += 1;
+        self.pass_over();
+    }
+
+    /// Gives each record that was pushed its number and its checksum. An engine does that which
+    /// keeps the octets, and does it once for all of them: a checksum over octets that have just
+    /// been copied waits for the copy, and takes twice as long.
+    pub fn seal(&mut self) {
+        let Sealed { octets, count } = self.sealed;
+        let mut lsn = self.first.plus(count);
+        let mut rest = self.octets.get_mut(octets..).unwrap_or_default();
+        while let Some(length) = encode::length(rest) {
+            let Some((record, behind)) = core::mem::take(&mut rest).split_at_mut_checked(length)
+            else {
+                break;
+            };
+            encode::seal(record, lsn);
+            lsn = lsn.plus(1);
+            rest = behind;
+        }
+        self.pass_over();
+    }
+
+    /// All that is in the batch has its number.
+    fn pass_over(&mut self) {
+        self.sealed = Sealed {
+            octets: self.octets.len(),
+            count: self.count,
+        };
     }
 
     /// Notes how far the batch reaches into a ring.
@@ -99,7 +144,7 @@ impl Batch {
         self.first.plus(self.count)
     }
 
-    /// The records, one behind the other.
+    /// The records, one behind the other; their numbers are there after [`Batch::seal`].
     #[must_use]
     pub fn records(&self) -> &[u8] {
         self.octets.get(HEADROOM..).unwrap_or(&[])

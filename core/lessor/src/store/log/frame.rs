@@ -76,6 +76,7 @@ impl FrameHeader {
 /// Completes `batch` for the segment with `salt`: header in front, zeros to the block border
 /// behind. Only then may [`Batch::frame`] be written; asked again it writes another header.
 pub(crate) fn finish(batch: &mut Batch, salt: u64, durable: Lsn, kind: FrameKind) -> Frame<'_> {
+    batch.seal();
     let length = u32::try_from(batch.records().len()).unwrap_or(u32::MAX);
     let (first, count) = (batch.first(), batch.count());
     let records_checksum = crc32c::crc32c(batch.records());

@@ -26,7 +26,8 @@ const LONG: &[u8] = &[7; MAX_IDENTITY];
 const AGENT: &[u8] = &[8; MAX_AGENT_INFO];
 
 /// The generations in a batch, each record sound and numbered in turn.
-fn generations(batch: &Batch) -> Vec<u64> {
+fn generations(batch: &mut Batch) -> Vec<u64> {
+    batch.seal();
     let mut rest = batch.records();
     let mut found = Vec::new();
     while !rest.is_empty() {
@@ -58,11 +59,11 @@ fn records_of_one_and_of_seven_slots_pass_the_border_of_the_ring_whole() {
         }
         let mut batch = Batch::new(Lsn(1 + seen.len() as u64));
         drain.take(0, &mut batch, 1);
-        seen.extend(generations(&batch));
+        seen.extend(generations(&mut batch));
     }
     let mut batch = Batch::new(Lsn(1 + seen.len() as u64));
     drain.take(0, &mut batch, usize::MAX);
-    seen.extend(generations(&batch));
+    seen.extend(generations(&mut batch));
     assert_eq!(seen, (1..=next).collect::<Vec<_>>());
     assert!(next >= 200);
 }
@@ -113,6 +114,7 @@ fn option_82_that_is_too_long_is_left_out_and_counted() {
     worker.append(&record(1, LONG, &[8; MAX_AGENT_INFO + 1]));
     let mut batch = Batch::new(Lsn(1));
     drain.take(0, &mut batch, 1);
+    batch.seal();
     let (_, record, _) = encode::decode(batch.records()).unwrap();
     assert_eq!((record.agent_info, record.identity), (&[][..], LONG));
     assert_eq!(drain.meter().counters().agent_info_dropped, 1);
@@ -127,7 +129,7 @@ fn a_record_without_an_encoding_is_never_durable_and_ends_the_ring() {
     assert_eq!(worker.append(&record(3, &[], &[])), refused);
     let mut batch = Batch::new(Lsn(1));
     drain.take(0, &mut batch, usize::MAX);
-    assert_eq!(generations(&batch), [1]);
+    assert_eq!(generations(&mut batch), [1]);
     drain.publish(batch.marks()[0].upto);
     assert!(worker.durable() < refused);
     assert_eq!(drain.meter().counters().refused, 2);

@@ -47,8 +47,9 @@ impl Store for Scripted {
         self.flight.len() < IN_FLIGHT
     }
 
-    fn submit(&mut self, batch: Batch) {
+    fn submit(&mut self, mut batch: Batch) {
         assert!(self.ready());
+        batch.seal();
         self.flight.push_back(batch);
     }
 
