@@ -37,6 +37,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 const SLOWEST_RETRY: Duration = Duration::from_secs(1);
+/// How long a full disk is no trouble yet, because the housekeeper may make room on it.
+const ROOM_IS_MADE: Duration = Duration::from_secs(1);
 
 /// The embedded engine, open for writing. It keeps every other process out.
 pub struct Log<M: Medium = FileMedium> {
@@ -84,8 +86,20 @@ struct Active<F> {
 struct Pending {
     batch: Batch,
     error: io::Error,
+    /// When it failed first.
+    since: Instant,
     retry_at: Instant,
     pause: Duration,
+}
+
+impl Pending {
+    fn is_for_space(&self) -> bool {
+        is_full(&self.error)
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded].contains(&error.kind())
 }
 
 /// What failed, and whether the file may be used again.
@@ -306,7 +320,7 @@ impl<M: Medium> Log<M> {
     }
 
     /// Tries to make a batch durable, and remembers it if that fails.
-    fn attempt(&mut self, mut batch: Batch, pause: Duration) {
+    fn attempt(&mut self, mut batch: Batch, since: Instant, pause: Duration) {
         self.shared.begin_commit();
         let committed = self.commit(&mut batch);
         self.shared.end_commit();
@@ -317,11 +331,11 @@ impl<M: Medium> Log<M> {
                 self.done = Some(batch);
             }
             Err(error) => {
-                let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-                self.shared.want_space(full.contains(&error.kind()));
+                self.shared.want_space(is_full(&error));
                 self.pending = Some(Pending {
                     batch,
                     error,
+                    since,
                     retry_at: Instant::now() + pause,
                     pause: (pause * 2).min(SLOWEST_RETRY),
                 });
@@ -377,7 +391,7 @@ impl<M: Medium> Store for Log<M> {
 
     fn submit(&mut self, batch: Batch) {
         self.next_lsn = batch.next();
-        self.attempt(batch, FIRST_RETRY);
+        self.attempt(batch, Instant::now(), FIRST_RETRY);
     }
 
     fn completed(&mut self) -> Option<Completion> {
@@ -385,13 +399,17 @@ impl<M: Medium> Store for Log<M> {
             .pending
             .take_if(|pending| Instant::now() >= pending.retry_at)
         {
-            self.attempt(pending.batch, pending.pause);
+            self.attempt(pending.batch, pending.since, pending.pause);
         }
         self.done.take().map(Completion::Durable)
     }
 
+    /// A full disk is one only after a while: near its limit merges make room all the time.
     fn trouble(&self) -> Option<&io::Error> {
-        self.pending.as_ref().map(|pending| &pending.error)
+        let pending = self.pending.as_ref()?;
+        let may_be_cured = self.house.is_some() && pending.is_for_space();
+        let waits = may_be_cured && pending.since.elapsed() < ROOM_IS_MADE;
+        (!waits).then_some(&pending.error)
     }
 
     fn place(&self) -> Option<PathBuf> {
