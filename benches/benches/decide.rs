@@ -114,6 +114,7 @@ fn query<'a>(config: &Config, client: Client, say: Say, payload: &'a [u8]) -> Qu
         l2_src: client.mac(),
         ip_src,
         ip_dst,
+        src_port: 68,
         payload,
     };
     let message = Message::parse_request(payload).expect("a message");

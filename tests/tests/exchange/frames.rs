@@ -21,6 +21,7 @@ pub struct Client {
     pub src: Ipv4Addr,
     pub dst: Ipv4Addr,
     pub dst_mac: Mac,
+    pub src_port: u16,
     pub checksum: Fill,
 }
 
@@ -35,6 +36,7 @@ pub fn client(n: u8) -> Client {
         src: UNSPECIFIED,
         dst: Ipv4Addr::BROADCAST,
         dst_mac: Mac::BROADCAST,
+        src_port: 68,
         checksum: Fill::Computed,
     }
 }
@@ -108,6 +110,12 @@ impl Client {
         self.with(82, &info)
     }
 
+    /// Option 82 of a relay that listens where it sends from, at `port` (RFC 8357).
+    pub fn listening_at(mut self, port: u16) -> Self {
+        self.src_port = port;
+        self.with(82, &[1, 1, b'p', 19, 0])
+    }
+
     pub fn relayed(mut self, giaddr: Ipv4Addr) -> Self {
         (self.giaddr, self.src, self.dst, self.dst_mac) = (giaddr, giaddr, SERVER, SERVER_MAC);
         self
@@ -144,7 +152,7 @@ impl Client {
             tags: self.tags,
             src: self.src,
             dst: self.dst,
-            src_port: 68,
+            src_port: self.src_port,
             dst_port: 67,
             ttl: 64,
             tos: 0,

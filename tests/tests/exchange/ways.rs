@@ -38,6 +38,15 @@ fn tagged_arp(op: Op, sender: Station, target: Station, tags: Tags) -> Vec<u8> {
     frame
 }
 
+/// The answer of a station that the server asks for its hardware address.
+fn introduce(rig: &mut Rig, station: Station) {
+    let server = Station {
+        mac: SERVER_MAC,
+        addr: SERVER,
+    };
+    rig.give(&arp_frame(Op::Reply, station, server, SERVER_MAC));
+}
+
 #[test]
 fn c166_a_reply_leaves_with_the_tags_of_its_query() {
     let mut rig = Rig::new();
@@ -117,16 +126,7 @@ fn a_reply_to_a_relay_waits_for_its_hardware_address() {
         Ethernet::parse(&sent[0].octets).unwrap().ethertype(),
         ethertype::ARP
     );
-    let answer = arp_frame(
-        Op::Reply,
-        Station { mac, addr: relay },
-        Station {
-            mac: SERVER_MAC,
-            addr: SERVER,
-        },
-        SERVER_MAC,
-    );
-    rig.give(&answer);
+    introduce(&mut rig, Station { mac, addr: relay });
     let offer = rig.reply();
     assert_eq!((offer.dst_mac, offer.dst, offer.dst_port), (mac, relay, 67));
     assert_eq!(offer.kind, MessageType::Offer);
@@ -135,6 +135,25 @@ fn a_reply_to_a_relay_waits_for_its_hardware_address() {
     again.mac = mac;
     rig.send(&again);
     assert_eq!(rig.reply().dst_mac, mac);
+}
+
+#[test]
+fn c185_the_reply_to_a_relay_with_82_19_goes_to_the_port_that_its_message_came_from() {
+    let mut rig = Rig::new();
+    let relay = Ipv4Addr::new(10, 0, 0, 77);
+    let mac = Mac([2, 0x77, 0, 0, 0, 1]);
+    let query = |n, port| {
+        let mut query = client(n).discover().listening_at(port).relayed(relay);
+        query.mac = mac;
+        query
+    };
+    rig.send(&query(1, 4067));
+    assert_eq!(rig.wire.take_sent().len(), 1, "an ARP request first");
+    introduce(&mut rig, Station { mac, addr: relay });
+    let offer = rig.reply();
+    assert_eq!((offer.dst, offer.dst_port), (relay, 4067));
+    rig.send(&query(1, 65535));
+    assert_eq!(rig.reply().dst_port, 65535);
 }
 
 #[test]

@@ -159,6 +159,7 @@ impl Server {
             } else {
                 SERVER
             },
+            src_port: 68,
             payload,
         };
         let options = message.options().unwrap();

@@ -63,12 +63,15 @@ pub fn read<'a, P: Port>(
     let counters = (!handed).then_some(net.counters);
     let parsed = match frame::parse(packet.octets(), offloads) {
         Ok(Frame::Dhcp {
-            eth, ip, payload, ..
-        }) => message(payload, counters).map(|m| (eth, ip, payload, m)),
+            eth,
+            ip,
+            udp,
+            payload,
+        }) => message(payload, counters).map(|m| (eth, ip, udp, payload, m)),
         Ok(_) => return Received::Host,
         Err(reason) => Err(reason),
     };
-    let (eth, ip, payload, (message, options)) = match parsed {
+    let (eth, ip, udp, payload, (message, options)) = match parsed {
         Ok(parsed) => parsed,
         Err(reason) => {
             net.counters.malformed(reason);
@@ -94,6 +97,7 @@ pub fn read<'a, P: Port>(
         l2_src,
         ip_src,
         ip_dst,
+        src_port: udp.src_port(),
         payload,
     };
     match server::admit(net.config, key, seen, message, options) {

@@ -1,7 +1,7 @@
 //! Which network and which client a message is of: from the configuration alone, so that any
 //! worker can tell whose it is.
 
-use super::agent::AgentInfo;
+use super::agent::{AgentInfo, Directions};
 use super::query::{Arrival, Client, Path, Query, hardware_identity};
 use super::silence::Silence;
 use crate::circuit;
@@ -34,12 +34,18 @@ pub fn admit<'a>(
     if !unicast && !is_broadcast(link, arrival.ip_dst) {
         return Err(Silence::NotForUs);
     }
+    // C160: option 82 of a client on the wire itself is hearsay unless the port is trusted.
+    let trusted = !message.giaddr().is_unspecified() || link.trust_option82;
+    let info = AgentInfo::of(&options, trusted);
+    let directions = info.and_then(|info| info.read(|info| Some(Directions::of(&info))));
+    let directions = directions.unwrap_or_default();
     let asked = Asked {
         config,
         link,
         index,
         kind,
         unicast,
+        directions,
         message: &message,
     };
     let (path, place) = asked.place()?;
@@ -47,8 +53,6 @@ pub fn admit<'a>(
     if path == Path::Relayed && !allows(network, message.giaddr()) {
         return Err(Silence::RelayNotAllowed);
     }
-    // C160: option 82 of a client on the wire itself is hearsay unless the port is trusted.
-    let trusted = path == Path::Relayed || link.trust_option82;
     let seen = Seen {
         network,
         message: &message,
@@ -73,6 +77,7 @@ pub fn admit<'a>(
         subnet,
         client,
         trusted,
+        directions,
         arrival,
     })
 }
@@ -115,6 +120,7 @@ struct Asked<'q> {
     index: LinkIndex,
     kind: MessageType,
     unicast: bool,
+    directions: Directions,
     message: &'q Message<'q>,
 }
 
@@ -138,6 +144,11 @@ impl Asked<'_> {
                 .ok_or(Silence::ForeignCiaddr);
         }
         match path {
+            // C121: by unicast to its relay the client is RENEWING, and as without a relay "the
+            // DHCP server will trust the value in 'ciaddr'", RFC 2131 §4.3.2.
+            Path::Relayed if self.directions.unicast == Some(true) && self.has_addr() => {
+                Ok((path, by_ciaddr().ok_or(Silence::ForeignCiaddr)?))
+            }
             Path::Relayed => {
                 let place = self.config.place_of(self.link.space, giaddr);
                 Ok((path, place.ok_or(Silence::UnknownGiaddr)?))

@@ -4,7 +4,8 @@ use super::query::Query;
 use crate::circuit;
 use crate::identity::Identity;
 use crate::record::MAX_AGENT_INFO;
-use dhcp_wire::dhcp::agent::SubOptions;
+use core::net::Ipv4Addr;
+use dhcp_wire::dhcp::agent::{self, SubOptions};
 use dhcp_wire::dhcp::{Options, Value, code};
 
 /// The value of an option 82 that is trusted.
@@ -36,6 +37,45 @@ impl<'a> AgentInfo<'a> {
         let len = self.0.copy_to(&mut room)?;
         then(SubOptions::new(room.get(..len)?))
     }
+}
+
+/// What a relay directs about the answer to its message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Directions {
+    /// What the client is to take for its server: option 54, RFC 5107.
+    pub server_id: Option<Ipv4Addr>,
+    /// Whether the client sent to the relay by unicast, RFC 5010; `None` if the relay does not say.
+    pub unicast: Option<bool>,
+    /// The answer goes to the port that the relay sent from, RFC 8357.
+    pub source_port: bool,
+}
+
+/// RFC 5010 §3: the client sent by unicast; the other bits mean nothing yet.
+const UNICAST: u8 = 0x80;
+
+impl Directions {
+    /// The directions in `info`. The first instance of a sub-option counts (C176), and one that
+    /// cannot be meant says nothing.
+    #[must_use]
+    pub fn of(info: &SubOptions<'_>) -> Self {
+        let unicast = match info.first(agent::FLAGS) {
+            Some([flags]) => Some(flags & UNICAST != 0),
+            Some(_) | None => None,
+        };
+        Self {
+            server_id: server_id_override(info),
+            unicast,
+            source_port: info.first(agent::RELAY_SOURCE_PORT).is_some(),
+        }
+    }
+}
+
+/// The server identifier override, RFC 5107 §4, if it is an address that a client can send to.
+pub(super) fn server_id_override(info: &SubOptions<'_>) -> Option<Ipv4Addr> {
+    let octets: [u8; 4] = info.first(agent::SERVER_ID_OVERRIDE)?.try_into().ok()?;
+    let addr = Ipv4Addr::from(octets);
+    let usable = !addr.is_unspecified() && !addr.is_broadcast() && !addr.is_multicast();
+    usable.then_some(addr)
 }
 
 impl<'a> Query<'a> {

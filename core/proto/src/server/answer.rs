@@ -62,7 +62,9 @@ impl<J: Journal> Turn<'_, J> {
             lease,
             renewal: lease.and_then(|lease| subnet.lease.renewal(lease, spread)),
             place: if nak { self.query.place() } else { place },
-            server_id: addressing.server_id(subnet, addr),
+            server_id: self
+                .override_for(None)
+                .unwrap_or_else(|| addressing.server_id(subnet, addr)),
             destination,
             echo_agent_info: true,
             wait: None,
@@ -70,8 +72,14 @@ impl<J: Journal> Turn<'_, J> {
     }
 
     pub(super) fn nak(&self) -> Outcome {
-        self.plan(ReplyKind::Nak, Ipv4Addr::UNSPECIFIED, None)
-            .into()
+        let plan = self.plan(ReplyKind::Nak, Ipv4Addr::UNSPECIFIED, None);
+        plan.map(|plan| self.named_for(plan, self.binding())).into()
+    }
+
+    /// The plan, its server named as the client in `slot` knows it (C117).
+    fn named_for(&self, plan: Plan, slot: Option<SlotIndex>) -> Plan {
+        let server_id = self.override_for(slot).unwrap_or(plan.server_id);
+        Plan { server_id, ..plan }
     }
 
     /// The subnet of `addr`.
@@ -153,7 +161,11 @@ impl<J: Journal> Turn<'_, J> {
         };
         let plan = self.plan(ReplyKind::Ack, addr, Some(lease));
         let wait = self.shard.park(slot);
-        plan.map(|plan| Plan { wait, ..plan }).into()
+        plan.map(|plan| {
+            let plan = self.named_for(plan, Some(slot));
+            Plan { wait, ..plan }
+        })
+        .into()
     }
 
     /// Whether the client was told of this lease a moment ago, under the same circumstances.

@@ -26,7 +26,9 @@ impl<J: Journal> Turn<'_, J> {
             lease: None,
             renewal: None,
             place: self.query.place(),
-            server_id: addressing.server_id(self.subnet, near),
+            server_id: self
+                .override_for(None)
+                .unwrap_or_else(|| addressing.server_id(self.subnet, near)),
             destination,
             echo_agent_info: to_relay,
             wait: None,

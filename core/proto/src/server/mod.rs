@@ -23,12 +23,13 @@ mod release;
 mod reply;
 mod reply_addr;
 mod request;
+mod server_id;
 mod silence;
 mod turn;
 
 pub use crate::shard::{Ask, Parked};
 pub use admit::admit;
-pub use agent::AgentInfo;
+pub use agent::{AgentInfo, Directions};
 pub use owner::owner;
 pub use plan::{Destination, NextHop, Notice, NoticeKind, Outcome, Plan, ReplyKind};
 pub use query::{Arrival, Client, Path, Query};

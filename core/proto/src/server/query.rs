@@ -1,5 +1,6 @@
 //! A message that concerns this server, with all that was learnt of it before it is decided.
 
+use super::agent::Directions;
 use crate::config::{LinkIndex, NetworkIndex, Place, SubnetIndex};
 use crate::identity::Identity;
 use crate::record::Origin;
@@ -18,6 +19,8 @@ pub struct Arrival<'a> {
     pub ip_src: Ipv4Addr,
     /// IP destination.
     pub ip_dst: Ipv4Addr,
+    /// UDP source port.
+    pub src_port: u16,
     /// The UDP payload.
     pub payload: &'a [u8],
 }
@@ -72,6 +75,8 @@ pub struct Query<'a> {
     pub client: Client,
     /// Whether option 82 may decide anything (C160).
     pub trusted: bool,
+    /// What it directs about the answer.
+    pub directions: Directions,
     /// The frame it came in.
     pub arrival: Arrival<'a>,
 }

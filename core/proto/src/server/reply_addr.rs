@@ -127,8 +127,19 @@ impl Addressing<'_> {
     }
 
     fn to_relay(&self) -> Destination {
-        let giaddr = self.query.message.giaddr();
-        self.destination(giaddr, SERVER_PORT, NextHop::Routed)
+        let Query {
+            message,
+            directions,
+            arrival,
+            ..
+        } = self.query;
+        // C185, RFC 8357: a relay that says so listens where it sends from.
+        let port = if directions.source_port && arrival.src_port != 0 {
+            arrival.src_port
+        } else {
+            SERVER_PORT
+        };
+        self.destination(message.giaddr(), port, NextHop::Routed)
     }
 
     fn broadcast(&self) -> Destination {

@@ -1,6 +1,7 @@
 //! DHCPREQUEST, RFC 2131 §4.3.2, of a client that selects an offer or reboots.
 
 use super::plan::Outcome;
+use super::server_id::Named;
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::address::{AddressState, Claim};
@@ -14,8 +15,8 @@ use core::net::Ipv4Addr;
 pub(super) enum Request {
     /// SELECTING, this server.
     Selecting(Ipv4Addr),
-    /// SELECTING, another server.
-    Refused,
+    /// SELECTING, another server; the reason if there is no offer to withdraw.
+    Refused(Silence),
     /// INIT-REBOOT.
     Rebooting(Ipv4Addr),
     /// RENEWING or REBINDING.
@@ -39,30 +40,39 @@ impl<J: Journal> Turn<'_, J> {
                 Silence::Fenced.into()
             }
             Request::Selecting(addr) => self.on_selecting(addr),
-            Request::Refused => self.on_refused(),
+            Request::Refused(reason) => self.on_refused(reason),
             Request::Rebooting(addr) => self.on_rebooting(addr),
             Request::Extending(addr) => self.on_extending(addr),
         }
     }
 
     fn classify(&self) -> Result<Request, Silence> {
-        let ours = self.query.server_id().map(|id| self.is_us(id));
-        match (self.query.ciaddr(), ours, self.query.requested_addr()) {
+        use Named::{Other, Override, Us};
+        let named = self.query.server_id().map(|id| self.named(id));
+        let requested = self.query.requested_addr();
+        match (self.query.ciaddr(), named, requested) {
             // C72: table 5 forbids it, and it is not for us.
-            (Some(_), Some(false), _) => Err(Silence::OtherServer),
+            (Some(_), Some(Other), _) => Err(Silence::OtherServer),
+            // C172: another server may go by that name, too, and know of it.
+            (Some(addr), Some(Override), _) if !self.has_given(addr) => {
+                Err(Silence::OverrideUnknown)
+            }
+            (None, Some(Override), Some(addr)) if !self.has_given(addr) => {
+                Ok(Request::Refused(Silence::OverrideUnknown))
+            }
             // C147: ciaddr decides.
-            (Some(ciaddr), None | Some(true), _) => Ok(Request::Extending(ciaddr)),
-            (None, Some(false), _) => Ok(Request::Refused),
-            (None, Some(true), Some(addr)) => Ok(Request::Selecting(addr)),
+            (Some(ciaddr), None | Some(Us | Override), _) => Ok(Request::Extending(ciaddr)),
+            (None, Some(Other), _) => Ok(Request::Refused(Silence::OtherServer)),
+            (None, Some(Us | Override), Some(addr)) => Ok(Request::Selecting(addr)),
             (None, None, Some(addr)) => Ok(Request::Rebooting(addr)),
             // C57
-            (None, None | Some(true), None) => Err(Silence::NoRequestedAddress),
+            (None, None | Some(Us | Override), None) => Err(Silence::NoRequestedAddress),
         }
     }
 
     /// RFC 2131 §3.1 step 4: "Those servers not selected … use the message as notification that
     /// the client has declined that server's offer" (C43).
-    fn on_refused(&mut self) -> Outcome {
+    fn on_refused(&mut self, reason: Silence) -> Outcome {
         let offer = [self.binding(), self.beside()].into_iter().flatten();
         for slot in offer {
             if self.shard.state(slot) == Some(BindingState::Offered) {
@@ -70,7 +80,7 @@ impl<J: Journal> Turn<'_, J> {
                 return Silence::OfferWithdrawn.into();
             }
         }
-        Silence::OtherServer.into()
+        reason.into()
     }
 
     /// RFC 2131 §4.3.2, "DHCPREQUEST generated during SELECTING state".
@@ -130,7 +140,7 @@ impl<J: Journal> Turn<'_, J> {
         }
     }
 
-    fn beside(&self) -> Option<SlotIndex> {
+    pub(super) fn beside(&self) -> Option<SlotIndex> {
         self.client()
             .and_then(|client| self.shard.find_beside(&client))
     }
@@ -217,8 +227,9 @@ impl<J: Journal> Turn<'_, J> {
     /// A NAK that ends the client's lease: its address is kept for another, excluded, or in no
     /// pool any more (C150).
     fn refuse(&mut self, slot: SlotIndex) -> Outcome {
+        let nak = self.nak();
         self.end_binding(slot);
-        self.nak()
+        nak
     }
 
     /// Binds a free address to a client that has no offer of it (C148, C152).

@@ -44,6 +44,9 @@ reasons! {
     NoIdentity => "no_identity",
     /// The message belongs to another server by its option 54 (C40, C43, C62, C65, C72).
     OtherServer => "other_server",
+    /// Option 54 is ours by a relay's override only, and this server has given the client no such
+    /// address: another one behind that relay may have (C172).
+    OverrideUnknown => "override_unknown",
     /// The client chose another server; our offer is withdrawn (C43).
     OfferWithdrawn => "offer_withdrawn",
     /// No address is left (C34).

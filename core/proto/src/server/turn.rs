@@ -157,14 +157,4 @@ impl<'t, J: Journal> Turn<'t, J> {
         let lost = self.fenced.filter(|fenced| fenced.contains(space.0, addr));
         lost.is_none_or(|_| self.config.place_of(space, addr).is_none())
     }
-
-    /// Whether option 54 names this server: one of our addresses, or what is configured (C10).
-    pub(super) fn is_us(&self, server_id: Ipv4Addr) -> bool {
-        self.config.is_ours(self.network.space, server_id)
-            || self
-                .network
-                .subnets
-                .iter()
-                .any(|s| s.server_id == Some(server_id))
-    }
 }

@@ -30,6 +30,7 @@ pub struct Msg {
     pub l2_src: Mac,
     pub ip_src: Ipv4Addr,
     pub ip_dst: Ipv4Addr,
+    pub src_port: u16,
 }
 
 /// A client of hardware address 02:00:00:00:00:`n`.
@@ -55,6 +56,7 @@ pub fn client(n: u8) -> Msg {
         l2_src: Mac(mac),
         ip_src: UNSPECIFIED,
         ip_dst: Ipv4Addr::BROADCAST,
+        src_port: 68,
     }
 }
 
@@ -176,6 +178,7 @@ impl Msg {
         self.ip_src = giaddr;
         self.ip_dst = server;
         self.hops = 1;
+        self.src_port = 67;
         self.l2_src = Mac([2, 0xff, 0, 0, 0, 1]);
         self
     }
@@ -184,6 +187,16 @@ impl Msg {
     pub fn circuit(self, id: &[u8]) -> Self {
         let mut data = vec![1, u8::try_from(id.len()).unwrap()];
         data.extend_from_slice(id);
+        self.option(code::AGENT_INFO, &data)
+    }
+
+    /// Option 82 with these sub-options.
+    pub fn agent_info(self, parts: &[(u8, &[u8])]) -> Self {
+        let mut data = Vec::new();
+        for (code, value) in parts {
+            data.extend_from_slice(&[*code, u8::try_from(value.len()).unwrap()]);
+            data.extend_from_slice(value);
+        }
         self.option(code::AGENT_INFO, &data)
     }
 

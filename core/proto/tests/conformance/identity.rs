@@ -198,22 +198,12 @@ fn c161_one_identity_on_two_networks_has_two_independent_bindings() {
     world.send(client(1).renew(home)).ack();
 }
 
-/// Option 82 with these sub-options.
-fn info(msg: Msg, parts: &[(u8, &[u8])]) -> Msg {
-    let mut data = Vec::new();
-    for (code, value) in parts {
-        data.extend_from_slice(&[*code, u8::try_from(value.len()).unwrap()]);
-        data.extend_from_slice(value);
-    }
-    msg.option(code::AGENT_INFO, &data)
-}
-
 #[test]
 fn c175_the_relay_of_a_circuit_is_82_12_and_else_giaddr() {
     for identity in [IdentityMode::Circuit, IdentityMode::CircuitChaddr] {
         let mut world = with(identity);
         let mut offer = |giaddr: &str, parts: &[(u8, &[u8])]| {
-            let msg = info(client(1), parts).discover();
+            let msg = client(1).agent_info(parts).discover();
             world.send(msg.relayed(ip(giaddr), SERVER)).offer().yiaddr()
         };
         let port = (1, &b"port 7"[..]);
@@ -237,7 +227,7 @@ fn c175_the_relay_of_a_circuit_is_82_12_and_else_giaddr() {
 fn c176_the_first_instance_of_a_doubled_sub_option_counts_and_unknown_ones_are_passed_over() {
     let mut world = with(IdentityMode::Circuit);
     let mut offer = |parts: &[(u8, &[u8])]| {
-        let msg = info(client(1), parts).discover().far();
+        let msg = client(1).agent_info(parts).discover().far();
         world.send(msg).offer().yiaddr()
     };
     let first = offer(&[(1, b"port 7")]);

@@ -21,6 +21,7 @@ mod causes;
 mod client;
 mod clock;
 mod declining;
+mod directions;
 mod discover;
 mod extending;
 mod fields;

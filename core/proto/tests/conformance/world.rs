@@ -601,6 +601,7 @@ impl World {
             l2_src: msg.l2_src,
             ip_src: msg.ip_src,
             ip_dst: msg.ip_dst,
+            src_port: msg.src_port,
             payload,
         };
         let parsed = Message::parse_request(payload).and_then(|message| {
