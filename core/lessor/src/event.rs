@@ -103,6 +103,12 @@ pub enum Event {
     /// A client has declined as many addresses as it may: its further ones stay in use. Look at
     /// that client.
     LeaseDeclinesExceeded,
+    /// A client with a lease came by another relay or circuit, and its lease moved along. Nothing to
+    /// do, unless clients are not expected to move.
+    LeaseMoved,
+    /// A client with a lease came by another relay or circuit and got no answer (`on_move =
+    /// "deny"`). If it has moved for good, it is served when its lease is over.
+    LeaseMoveDenied,
     /// A network has no address left for a new client. Enlarge its pools or shorten its leases.
     PoolExhausted,
     /// The control socket cannot be served: `lessor stats` and its like do not work, clients are
@@ -112,7 +118,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -148,6 +154,8 @@ impl Event {
         Self::PortQueues,
         Self::LeaseDeclined,
         Self::LeaseDeclinesExceeded,
+        Self::LeaseMoved,
+        Self::LeaseMoveDenied,
         Self::PoolExhausted,
         Self::ControlFailed,
     ];
@@ -191,6 +199,8 @@ impl Event {
             Self::PortQueues => "port.queues",
             Self::LeaseDeclined => "lease.declined",
             Self::LeaseDeclinesExceeded => "lease.declines_exceeded",
+            Self::LeaseMoved => "lease.moved",
+            Self::LeaseMoveDenied => "lease.move_denied",
             Self::PoolExhausted => "pool.exhausted",
             Self::ControlFailed => "control.failed",
         }

@@ -49,6 +49,17 @@ pub(crate) fn client_on(circuit: &Identity, client: &Identity) -> Option<Identit
     Identity::new(Kind::CircuitClient, &[&len, circuit, client])
 }
 
+/// The client's own identity in one that [`client_on`] made.
+#[must_use]
+pub(crate) fn client_of(identity: &[u8]) -> Option<&[u8]> {
+    match identity {
+        [kind, len, rest @ ..] if *kind == Kind::CircuitClient as u8 => {
+            rest.get(usize::from(*len)..)
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -353,6 +353,18 @@ fn tell(notice: &Notice) {
             client = %mac,
             "client declines too many addresses; this one stays in use"
         ),
+        NoticeKind::Moved => info!(
+            event = %Event::LeaseMoved,
+            %addr,
+            client = %mac,
+            "client came by another relay or circuit; its lease moved along"
+        ),
+        NoticeKind::MoveDenied => warn!(
+            event = %Event::LeaseMoveDenied,
+            %addr,
+            client = %mac,
+            "client came by another relay or circuit than its lease; it is not answered"
+        ),
         NoticeKind::Exhausted => warn!(
             event = %Event::PoolExhausted,
             network = %addr,

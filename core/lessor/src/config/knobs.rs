@@ -123,7 +123,11 @@ impl Knobs {
         ];
         table.set("nak_routed", &mut rules.nak_routed, |v| v.one_of(&naks));
         table.set("on_move", &mut rules.on_move, |v| {
-            v.one_of(&[("follow", OnMove::Follow)])
+            v.one_of(&[
+                ("follow", OnMove::Follow),
+                ("deny", OnMove::Deny),
+                ("separate", OnMove::Separate),
+            ])
         });
         Self::read_periods(rules, table);
     }
@@ -135,6 +139,14 @@ impl Knobs {
             &mut rules.offer_hold,
             between(2 * SECOND, 3600 * SECOND),
         );
+        table.set("min_secs", &mut rules.min_secs, |v| {
+            let seconds = whole_seconds(v, 0..=u32::from(u16::MAX))?;
+            Ok(u16::try_from(seconds).unwrap_or(u16::MAX))
+        });
+        table.set("cache_threshold", &mut rules.cache_threshold, |v| {
+            v.per_mille(0..=900)
+        });
+        table.set("affinity", &mut rules.affinity, lease_time);
         table.set(
             "grace",
             &mut rules.grace,

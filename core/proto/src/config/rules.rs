@@ -116,6 +116,10 @@ pub enum OnMove {
     /// Its binding, which moves along.
     #[default]
     Follow,
+    /// Nothing, as long as it has a lease where it was.
+    Deny,
+    /// A binding of its own: on each circuit it is another client.
+    Separate,
 }
 
 /// The knobs.
@@ -149,6 +153,14 @@ pub struct Rules {
     pub nak_routed: RoutedNak,
     /// What a moved client gets (C173).
     pub on_move: OnMove,
+    /// Whole seconds that a client that DISCOVERs has to have waited (C187); of a second server.
+    pub min_secs: u16,
+    /// A renewal within this share of a lease, in 1/1000, is told the time left, without a record;
+    /// 0 is off.
+    pub cache_threshold: u16,
+    /// Seconds that a lease that has ended is remembered for its client, if nobody else needs the
+    /// address.
+    pub affinity: u32,
     /// How long an offered address waits for its client.
     pub offer_hold: Duration,
     /// How long an expired address is given to nobody else (C171).
@@ -176,6 +188,9 @@ impl Default for Rules {
             inform_reply: InformReply::Ciaddr,
             nak_routed: RoutedNak::Unicast,
             on_move: OnMove::Follow,
+            min_secs: 0,
+            cache_threshold: 0,
+            affinity: INFINITE,
             offer_hold: Duration::from_mins(1),
             grace: Duration::from_secs(30),
             probation: Duration::from_hours(24),

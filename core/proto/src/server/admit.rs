@@ -5,7 +5,7 @@ use super::agent::{AgentInfo, Directions};
 use super::query::{Arrival, Client, Path, Query, hardware_identity};
 use super::silence::Silence;
 use crate::circuit;
-use crate::config::{Config, Link, LinkIndex, Network, Place};
+use crate::config::{Config, Link, LinkIndex, Network, OnMove, Place};
 use crate::identity::{HashKey, Identity, IdentityMode, Kind};
 use core::net::Ipv4Addr;
 use dhcp_wire::dhcp::{Message, MessageType, Options, code};
@@ -53,10 +53,14 @@ pub fn admit<'a>(
     if path == Path::Relayed && !allows(network, message.giaddr()) {
         return Err(Silence::RelayNotAllowed);
     }
+    if kind == MessageType::Discover && waited(&message) < network.rules.min_secs {
+        return Err(Silence::TooSoon);
+    }
     let seen = Seen {
         network,
         message: &message,
         options: &options,
+        kind,
         trusted,
     };
     let client = if kind == MessageType::Inform {
@@ -111,6 +115,15 @@ fn allows(network: &Network, giaddr: Ipv4Addr) -> bool {
         .relays
         .as_ref()
         .is_none_or(|relays| relays.contains(&giaddr))
+}
+
+/// How long the client says that it has tried (C187). Some write secs with the octets swapped:
+/// nobody tries for whole multiples of 256 s, and only these.
+fn waited(message: &Message<'_>) -> u16 {
+    match message.secs().to_be_bytes() {
+        [swapped, 0] => u16::from(swapped),
+        _ => message.secs(),
+    }
 }
 
 /// What the choice of the network looks at.
@@ -194,6 +207,7 @@ struct Seen<'q> {
     network: &'q Network,
     message: &'q Message<'q>,
     options: &'q Options<'q>,
+    kind: MessageType,
     trusted: bool,
 }
 
@@ -204,16 +218,41 @@ impl Seen<'_> {
             IdentityMode::Chaddr => self.hardware().or_else(|| self.client_id()),
             IdentityMode::Circuit | IdentityMode::CircuitChaddr => self.circuit(),
         };
+        if self.network.rules.on_move == OnMove::Separate && !self.is_by_circuit() {
+            return self.on_circuit(&identity?, key);
+        }
         if let Some(identity) = identity {
             let hash = key.hash(identity.as_slice());
             return Some(Client::Known(identity, hash));
         }
-        let by_circuit = match self.network.identity {
+        let ciaddr = self.message.ciaddr();
+        (self.is_by_circuit() && !ciaddr.is_unspecified()).then_some(Client::HolderOf(ciaddr))
+    }
+
+    fn is_by_circuit(&self) -> bool {
+        match self.network.identity {
             IdentityMode::Circuit | IdentityMode::CircuitChaddr => true,
             IdentityMode::ClientId | IdentityMode::Chaddr => false,
-        };
+        }
+    }
+
+    /// The client of a network where it is another one on each circuit (C173). Without a circuit it
+    /// is whoever holds ciaddr, and else a client on none.
+    fn on_circuit(&self, client: &Identity, key: &HashKey) -> Option<Client> {
         let ciaddr = self.message.ciaddr();
-        (by_circuit && !ciaddr.is_unspecified()).then_some(Client::HolderOf(ciaddr))
+        let identity = match self.its_circuit() {
+            Some(circuit) => circuit::client_on(&circuit, client)?,
+            None if ciaddr.is_unspecified() || self.kind == MessageType::Discover => *client,
+            None => return Some(Client::HolderOf(ciaddr)),
+        };
+        let hash = key.hash(identity.as_slice());
+        Some(Client::Known(identity, hash))
+    }
+
+    fn its_circuit(&self) -> Option<Identity> {
+        let giaddr = self.message.giaddr();
+        let info = AgentInfo::of(self.options, self.trusted)?;
+        info.read(|info| circuit::circuit(giaddr, &info))
     }
 
     /// Option 61, RFC 2131 §4.2, RFC 6842; not if it is too short (C87) or says nothing (C158).
@@ -246,9 +285,7 @@ impl Seen<'_> {
 
     /// The circuit, or the station on it.
     fn circuit(&self) -> Option<Identity> {
-        let giaddr = self.message.giaddr();
-        let info = AgentInfo::of(self.options, self.trusted)?;
-        let circuit = info.read(|info| circuit::circuit(giaddr, &info))?;
+        let circuit = self.its_circuit()?;
         match self.network.identity {
             IdentityMode::CircuitChaddr => {
                 circuit::client_on(&circuit, &hardware_identity(self.message)?)

@@ -1,11 +1,11 @@
 //! Granting a lease, refusing one, and the plan of the reply that says so.
 
-use super::plan::{Outcome, Plan, ReplyKind};
+use super::plan::{NoticeKind, Outcome, Plan, ReplyKind};
 use super::reply_addr::Addressing;
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::binding::{BindingState, SlotIndex};
-use crate::config::{Place, Subnet};
+use crate::config::{Mark, Place, Subnet};
 use crate::record::{Cause, Journal, MAX_AGENT_INFO, Origin, RecordKind, Statement};
 use crate::time::{INFINITE, deadline, remaining};
 use core::net::Ipv4Addr;
@@ -99,7 +99,7 @@ impl<J: Journal> Turn<'_, J> {
     pub(super) fn ack(&mut self, slot: SlotIndex) -> Outcome {
         let addr = self.shard.addr(slot).unwrap_or(Ipv4Addr::UNSPECIFIED);
         let lease = self.lease_of(addr);
-        if self.is_repeat(slot, lease) {
+        if self.is_told(slot, lease) {
             return self.acknowledge_again(slot);
         }
         self.renew(slot, lease)
@@ -113,8 +113,9 @@ impl<J: Journal> Turn<'_, J> {
 
     /// Extends the lease in `slot`.
     pub(super) fn renew(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
-        let moved = self.note_client(slot);
+        let moved = self.has_changed_place(slot);
         let cause = if moved { Cause::Moved } else { Cause::Renewed };
+        self.note_client(slot);
         self.lease(slot, lease, cause)
     }
 
@@ -138,7 +139,14 @@ impl<J: Journal> Turn<'_, J> {
         self.shard.bindings.unlist(slot);
         self.shard.bindings.schedule(slot, until);
         self.append((RecordKind::Active, cause), slot);
-        self.acknowledge(slot, lease)
+        let outcome = self.acknowledge(slot, lease);
+        match self.shard.addr(slot).filter(|_| cause == Cause::Moved) {
+            Some(addr) => Outcome {
+                notice: Some(self.notice(NoticeKind::Moved, addr)),
+                ..outcome
+            },
+            None => outcome,
+        }
     }
 
     /// The ACK of a lease that has its record already. A record that the store refused is written
@@ -168,28 +176,44 @@ impl<J: Journal> Turn<'_, J> {
         .into()
     }
 
-    /// Whether the client was told of this lease a moment ago, under the same circumstances.
-    fn is_repeat(&self, slot: SlotIndex, lease: u32) -> bool {
+    /// Whether the client was told of this lease so recently, under the same circumstances, that
+    /// it is told what it was told, without a record.
+    fn is_told(&self, slot: SlotIndex, lease: u32) -> bool {
         let Some(binding) = self.shard.bindings.slot(slot) else {
             return false;
         };
-        // A client whose T1 is that short renews, and does not repeat itself.
-        let t1 = self
-            .subnet_of(Ipv4Addr::from_bits(binding.addr))
-            .lease
-            .renewal(lease, 0)
-            .map(|(t1, _)| t1);
-        let window = REPEAT.min(lease / 8).min(t1.unwrap_or(lease) / 2);
+        let window = self.repeats_within(binding.addr, lease);
         binding.state == BindingState::Active
             && binding.lease == lease
             && binding.sequence() > 0
-            && self.now.saturating_sub(binding.started) <= window
+            && self.now.saturating_sub(binding.started) <= window.max(self.cached_within(lease))
             && remaining(self.now, binding.until()) > 0
             && (binding.until() != INFINITE || lease == INFINITE)
-            && !self.has_moved(slot)
+            && !self.shard.is_clock_held(slot)
+            && !self.has_changed(slot)
     }
 
-    fn has_moved(&self, slot: SlotIndex) -> bool {
+    /// Seconds within which a REQUEST repeats one that was answered (C45).
+    fn repeats_within(&self, addr: u32, lease: u32) -> u32 {
+        // A client whose T1 is that short renews, and does not repeat itself.
+        let times = self.subnet_of(Ipv4Addr::from_bits(addr)).lease;
+        let t1 = times.renewal(lease, 0).map(|(t1, _)| t1);
+        REPEAT.min(lease / 8).min(t1.unwrap_or(lease) / 2)
+    }
+
+    /// Seconds within which a renewal states the time left rather than extends the lease
+    /// (`cache_threshold`). What was offered anew is granted as it was offered (C41).
+    fn cached_within(&self, lease: u32) -> u32 {
+        let share = self.network.rules.cache_threshold;
+        let renews = self.query.ciaddr().is_some() || self.query.server_id().is_none();
+        if share == 0 || !renews {
+            return 0;
+        }
+        Mark::PerMille(share).of(lease)
+    }
+
+    /// Whether the message says of its client anything that the binding does not.
+    fn has_changed(&self, slot: SlotIndex) -> bool {
         let Some(binding) = self.shard.bindings.slot(slot) else {
             return true;
         };
@@ -201,7 +225,9 @@ impl<J: Journal> Turn<'_, J> {
             Storable::Octets(info) => info != stored,
         });
         let relay = message.giaddr();
-        new_circuit || (!relay.is_unspecified() && relay.to_bits() != binding.giaddr)
+        let new_station = message.htype() != binding.htype()
+            || message.chaddr() != self.shard.bindings.chaddr(slot);
+        new_station || new_circuit || (!relay.is_unspecified() && relay.to_bits() != binding.giaddr)
     }
 
     /// Option 82 joined, as it is stored; absent also if it decides nothing (C160).
@@ -223,21 +249,17 @@ impl<J: Journal> Turn<'_, J> {
     }
 
     /// Notes in the binding where and with what the client was seen. A unicast renewal says
-    /// neither relay nor circuit, and leaves them (C54, C174). Whether relay or circuit are others
-    /// than before.
-    fn note_client(&mut self, slot: SlotIndex) -> bool {
+    /// neither relay nor circuit, and leaves them (C54, C174).
+    fn note_client(&mut self, slot: SlotIndex) {
         let message = &self.query.message;
-        let mut moved = false;
         let mut room = [0; MAX_AGENT_INFO];
         let direct = message.giaddr().is_unspecified();
         if !direct || self.query.ciaddr().is_none() {
-            let before = self.shard.bindings.agent_info(slot);
-            let (len, whole, other) = self.agent_info(&mut room, |info| match info {
-                Storable::Absent => (0, true, false),
-                Storable::TooLong => (0, false, !before.is_empty()),
-                Storable::Octets(info) => (info.len(), true, info != before),
+            let (len, whole) = self.agent_info(&mut room, |info| match info {
+                Storable::Absent => (0, true),
+                Storable::TooLong => (0, false),
+                Storable::Octets(info) => (info.len(), true),
             });
-            moved = other;
             let info = room.get(..len).unwrap_or(&[]);
             let stored = self.shard.bindings.store_agent_info(slot, info);
             if stored.is_err() || !whole {
@@ -260,10 +282,8 @@ impl<J: Journal> Turn<'_, J> {
         let giaddr = message.giaddr().to_bits();
         if let Some(binding) = self.shard.bindings.slot_mut(slot).filter(|_| !unicast) {
             (binding.port, binding.outer_vid, binding.inner_vid) = (port, outer_vid, inner_vid);
-            moved |= giaddr != 0 && giaddr != binding.giaddr;
             binding.giaddr = giaddr;
         }
-        moved
     }
 
     /// Writes what `slot` says to the journal. The caller has seen that there is room.

@@ -17,6 +17,9 @@ impl<J: Journal> Turn<'_, J> {
         let Some(addr) = self.query.requested_addr() else {
             return Silence::Incomplete.into();
         };
+        if let Some(refusal) = self.refuses_move() {
+            return refusal;
+        }
         if !self.journal.has_room() {
             return Silence::JournalFull.into();
         }

@@ -22,6 +22,9 @@ impl<J: Journal> Turn<'_, J> {
         if self.fenced.is_some() && self.is_known_elsewhere() {
             return Silence::Fenced.into();
         }
+        if let Some(refusal) = self.refuses_move() {
+            return refusal;
+        }
         if let Some(ask) = self.make_way() {
             return Outcome {
                 ask: Some(ask),

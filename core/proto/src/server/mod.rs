@@ -16,6 +16,7 @@ mod decline;
 mod discover;
 mod extend;
 mod inform;
+mod moves;
 mod owner;
 mod plan;
 mod query;

@@ -113,4 +113,8 @@ pub enum NoticeKind {
     TooManyDeclines,
     /// No address is left in the network (C34).
     Exhausted,
+    /// A client with a lease came by another relay or circuit, and its lease went along (C173).
+    Moved,
+    /// A client with a lease came by another relay or circuit, and was not answered (C173).
+    MoveDenied,
 }

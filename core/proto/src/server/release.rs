@@ -1,11 +1,12 @@
 //! DHCPRELEASE, RFC 2131 §4.3.4.
 
-use super::answer::Storable;
 use super::plan::Outcome;
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::binding::{BindingState, SlotIndex};
-use crate::record::{Journal, MAX_AGENT_INFO, RecordKind};
+use crate::circuit::{circuit_id, remote_id};
+use crate::record::{Journal, RecordKind};
+use dhcp_wire::dhcp::agent::SubOptions;
 
 impl<J: Journal> Turn<'_, J> {
     pub(super) fn on_release(&mut self) -> Outcome {
@@ -57,11 +58,16 @@ impl<J: Journal> Turn<'_, J> {
         if !routed && seen != (origin.port, origin.outer_vid, origin.inner_vid) {
             return true;
         }
+        let Some(sent) = self.query.agent_info() else {
+            return false;
+        };
+        // The rest of option 82 may differ from message to message, as the flags of RFC 5010 do.
         let stored = self.shard.bindings.agent_info(slot);
-        self.agent_info(&mut [0; MAX_AGENT_INFO], |sent| match sent {
-            Storable::Absent => false,
-            Storable::TooLong => !stored.is_empty(),
-            Storable::Octets(sent) => sent != stored,
-        })
+        let other = |sent: SubOptions<'_>| {
+            let stored = SubOptions::new(stored);
+            let circuit = circuit_id(&sent) != circuit_id(&stored);
+            Some(circuit || remote_id(&sent) != remote_id(&stored))
+        };
+        sent.read(other).unwrap_or(!stored.is_empty())
     }
 }

@@ -1,7 +1,7 @@
 //! The octets of a reply, RFC 2131 table 3, written where the query was.
 
 use super::plan::{Plan, ReplyKind};
-use crate::config::{Config, Network, Subnet};
+use crate::config::{Config, Network, OptionEntry, Subnet};
 use core::net::Ipv4Addr;
 use dhcp_wire::dhcp::{Header, Message, MessageType, Options, Writer, code};
 
@@ -257,13 +257,25 @@ impl Reply<'_> {
         let mut sent = Codes::default();
         sent.is_new(code::SUBNET_MASK);
         let mut options = Tally { writer, dropped: 0 };
+        // RFC 3442: beside the routes of option 121 neither 3 nor 33 is sent (C110), unless the
+        // routes do not fit, or the operator wants them sent always.
+        let asks = self.asks_for_routes();
+        let mut withholds = asks;
         for code in self.echo.prl() {
             if is_own(*code) || !sent.is_new(*code) {
                 continue;
             }
-            if let Some(option) = self.subnet.options.find(*code) {
-                options.put(option.code, &option.data);
+            let Some(option) = self.option(*code) else {
+                continue;
+            };
+            if withholds && is_old_route(*code) && !option.always {
+                continue;
             }
+            let fits = options.put(*code, &option.data);
+            withholds &= fits || *code != code::CLASSLESS_ROUTES;
+        }
+        if asks && !withholds {
+            self.old_routes(&mut options);
         }
         for option in self.subnet.options.iter() {
             let wanted = option.always || !self.echo.asks;
@@ -273,6 +285,38 @@ impl Reply<'_> {
         }
         options.dropped
     }
+
+    /// What was withheld for routes that did not fit.
+    #[cold]
+    fn old_routes(&self, options: &mut Tally<'_, '_>) {
+        let asked = self.echo.prl();
+        let before = asked.iter().take_while(|c| **c != code::CLASSLESS_ROUTES);
+        for code in before.filter(|code| is_old_route(**code)) {
+            if let Some(option) = self.option(*code).filter(|option| !option.always) {
+                options.put(*code, &option.data);
+            }
+        }
+    }
+
+    /// Whether the client asks for the routes of RFC 3442, and there are some for it.
+    fn asks_for_routes(&self) -> bool {
+        let asks = self.echo.prl().contains(&code::CLASSLESS_ROUTES);
+        asks && self.option(code::CLASSLESS_ROUTES).is_some()
+    }
+
+    /// What is sent for a code. 249 is Microsoft's number of 121 (C183).
+    fn option(&self, code: u8) -> Option<&OptionEntry> {
+        let options = &self.subnet.options;
+        let found = options.find(code);
+        if found.is_none() && code == code::CLASSLESS_ROUTES_MICROSOFT {
+            return options.find(code::CLASSLESS_ROUTES);
+        }
+        found
+    }
+}
+
+fn is_old_route(code: u8) -> bool {
+    code == code::ROUTERS || code == code::STATIC_ROUTES
 }
 
 /// Writes options and counts those without room.
@@ -282,9 +326,10 @@ struct Tally<'w, 'b> {
 }
 
 impl Tally<'_, '_> {
-    fn put(&mut self, code: u8, data: &[u8]) {
-        if self.writer.option(code, data).is_err() {
-            self.dropped = self.dropped.saturating_add(1);
-        }
+    /// Whether it fitted.
+    fn put(&mut self, code: u8, data: &[u8]) -> bool {
+        let fits = self.writer.option(code, data).is_ok();
+        self.dropped = self.dropped.saturating_add(u16::from(!fits));
+        fits
     }
 }

@@ -32,6 +32,9 @@ impl<J: Journal> Turn<'_, J> {
         if !self.journal.has_room() {
             return Silence::JournalFull.into();
         }
+        if let Some(refusal) = self.refuses_move() {
+            return refusal;
+        }
         match request {
             // A NAK would be as wrong as an ACK: another appliance knows the client.
             Request::Selecting(addr) | Request::Rebooting(addr) | Request::Extending(addr)

@@ -74,6 +74,10 @@ reasons! {
     NotHolder => "not_holder",
     /// A RELEASE from another circuit, port or VLAN than the binding's (C66).
     Elsewhere => "elsewhere",
+    /// The client has a lease behind another relay or circuit, and `on_move = "deny"` (C173).
+    MoveDenied => "move_denied",
+    /// A DISCOVER whose client has not waited `min_secs` yet: another server is to answer (C187).
+    TooSoon => "too_soon",
     /// A RELEASE whose IP source is neither 0 nor ciaddr, under `strict_source` (C66).
     SourceMismatch => "source_mismatch",
     /// A DECLINE was carried out; it has no reply (C63).

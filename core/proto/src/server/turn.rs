@@ -4,6 +4,7 @@ use super::plan::Outcome;
 use super::query::{Client, Query, hardware_identity};
 use super::silence::Silence;
 use crate::binding::SlotIndex;
+use crate::circuit;
 use crate::config::{Config, Link, Network, Subnet};
 use crate::group::Fenced;
 use crate::identity::{Identity, Kind};
@@ -124,10 +125,20 @@ impl<'t, J: Journal> Turn<'t, J> {
             Client::HolderOf(addr) => {
                 let slot = self.shard.holder(self.config, self.network.space, *addr)?;
                 let same = self.shard.bindings.chaddr(slot) == self.query.message.chaddr();
-                same.then_some(slot)
+                (same && self.has_its_client_id(slot)).then_some(slot)
             }
             Client::Anyone => None,
         }
+    }
+
+    /// Whether a client that is known by option 61 on each circuit says the one of `slot` (C153).
+    fn has_its_client_id(&self, slot: SlotIndex) -> bool {
+        let identity = self.shard.bindings.identity(slot);
+        let Some([kind, id @ ..]) = circuit::client_of(identity) else {
+            return true;
+        };
+        let said = self.query.options.get(code::CLIENT_ID);
+        *kind != Kind::ClientId as u8 || said.is_some_and(|said| said == *id)
     }
 
     /// The address kept for the client, by client-id before hardware address.

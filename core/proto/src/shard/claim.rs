@@ -4,6 +4,7 @@ use super::{ClientInfo, RETURNING, Shard};
 use crate::address::{AddressState, Claim, Word};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, Pool};
+use crate::time::{INFINITE, deadline};
 use core::net::Ipv4Addr;
 
 /// Why there is no address.
@@ -101,7 +102,7 @@ impl Shard {
         if self.is_returning(slot) && self.state(slot) == Some(BindingState::Offered) {
             self.counts.offered = self.counts.offered.saturating_sub(1);
             if let Some(word) = self.let_go(config, network, slot, AddressState::Remembered) {
-                self.remember(slot, word, BindingState::Expired);
+                self.remember(network, slot, (word, BindingState::Expired));
                 return;
             }
         } else {
@@ -127,7 +128,7 @@ impl Shard {
     ) {
         self.counts.active = self.counts.active.saturating_sub(1);
         match self.let_go(config, network, slot, AddressState::Remembered) {
-            Some(word) => self.remember(slot, word, state),
+            Some(word) => self.remember(network, slot, (word, state)),
             None => self.vacate(slot),
         }
     }
@@ -215,15 +216,34 @@ impl Shard {
         Ok(())
     }
 
-    fn remember(&mut self, slot: SlotIndex, word: Word, state: BindingState) {
+    fn remember(
+        &mut self,
+        network: &Network,
+        slot: SlotIndex,
+        (word, state): (Word, BindingState),
+    ) {
         self.clear_flags(slot);
         let Some(binding) = self.bindings.slot_mut(slot) else {
             return;
         };
         binding.state = state;
         binding.set_generation(word.generation().number());
-        let network = binding.network();
-        if let Some(lists) = self.lists(network) {
+        let ended = binding.until();
+        self.keep_in_mind(network, slot, ended);
+    }
+
+    /// Lists the memory in `slot`, of a lease that ended at second `ended`, and lets it end with
+    /// its affinity.
+    pub(super) fn keep_in_mind(&mut self, network: &Network, slot: SlotIndex, ended: u32) {
+        let until = deadline(ended, network.rules.affinity);
+        if until != INFINITE {
+            self.bindings.schedule(slot, until);
+        }
+        let lists = self
+            .bindings
+            .slot(slot)
+            .and_then(|s| self.lists(s.network()));
+        if let Some(lists) = lists {
             self.bindings.push_back(lists.remembered, slot);
         }
     }

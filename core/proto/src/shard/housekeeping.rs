@@ -17,6 +17,8 @@ pub struct Turned {
     pub leases: u32,
     /// Addresses whose grace is over.
     pub graces: u32,
+    /// Memories whose affinity is over.
+    pub forgotten: u32,
     /// Addresses back from probation.
     pub probations: u32,
     /// Stale slots that were removed.
@@ -78,9 +80,13 @@ impl Shard {
                     .schedule(slot, deadline(binding.until(), grace));
                 turned.leases += 1;
             }
-            BindingState::Expired => {
+            BindingState::Expired if self.is_bound(config, network, slot) => {
                 self.retire(config, network, slot, BindingState::Expired);
                 turned.graces += 1;
+            }
+            BindingState::Expired | BindingState::Released => {
+                self.end(config, network, slot);
+                turned.forgotten += 1;
             }
             BindingState::Abandoned if may_record(journal, network, &binding) => {
                 self.end_probation(config, network, slot, (now, journal));
@@ -88,8 +94,17 @@ impl Shard {
             }
             // It will be tried again when the journal has room, and the address is ours.
             BindingState::Abandoned => self.bindings.schedule(slot, now.saturating_add(1)),
-            BindingState::Available | BindingState::Released => {}
+            BindingState::Available => {}
         }
+    }
+
+    /// Whether the address of `slot` is its client's still, the grace included.
+    fn is_bound(&self, config: &Config, network: &Network, slot: SlotIndex) -> bool {
+        let cell = self
+            .addr(slot)
+            .and_then(|addr| config.cell(network.space, addr));
+        let word = cell.and_then(|cell| self.own_word(cell, slot));
+        word.is_some_and(|word| word.state() == AddressState::Bound)
     }
 
     /// The address that `slot` set aside is free again (C60).

@@ -4,6 +4,7 @@ use super::claim::{Mercy, Want};
 use super::{Ask, ClientInfo, RETURNING, Shard, Unavailable};
 use crate::address::{AddressState, Claim, Space};
 use crate::binding::{BindingState, SlotIndex};
+use crate::circuit;
 use crate::config::{Config, Network};
 use crate::identity::Kind;
 use crate::record::{Cause, Journal, MAX_IDENTITY, Origin, Record, RecordKind, Statement};
@@ -147,7 +148,8 @@ impl Shard {
         let Some(owner) = network.reserved(addr) else {
             return false;
         };
-        if owner == self.bindings.identity(slot) {
+        let identity = self.bindings.identity(slot);
+        if owner == circuit::client_of(identity).unwrap_or(identity) {
             return true;
         }
         let htype = self

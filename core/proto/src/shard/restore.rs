@@ -119,9 +119,12 @@ impl Shard {
         if let Some(binding) = self.bindings.slot_mut(slot) {
             binding.state = state;
         }
-        if let Some(lists) = self.lists(network.key.0) {
-            self.bindings.push_back(lists.remembered, slot);
-        }
+        // A clock that is not believed ends no affinity either.
+        let ended = match reading.hold {
+            Some(_) => reading.now,
+            None => reading.end_of(record),
+        };
+        self.keep_in_mind(network, slot, ended);
         self.place_word(config, network, (record, slot), AddressState::Remembered);
         Restored::Taken
     }

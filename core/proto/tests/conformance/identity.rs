@@ -238,3 +238,79 @@ fn c176_the_first_instance_of_a_doubled_sub_option_counts_and_unknown_ones_are_p
     assert_eq!(offer(&[(12, b""), (1, b"port 7"), (0, b"")]), first);
     assert_ne!(offer(&[(1, b"port 8"), (1, b"port 7")]), first);
 }
+
+#[test]
+fn c122_option_61_of_the_query_is_unaltered_in_offer_ack_and_nak() {
+    let ids = [
+        &b"\x00a text with a NUL\x00"[..],
+        &[9],
+        &[255; 7],
+        &[1, 2, 0, 0, 0, 0, 1],
+        &[7; 255],
+    ];
+    for identity in [IdentityMode::ClientId, IdentityMode::Chaddr] {
+        let mut world = with(identity);
+        for (n, id) in (1..).zip(ids) {
+            let msg = client(n).client_id(id);
+            let offer = world.send(msg.clone().discover()).offer();
+            let ack = world.send(msg.clone().select(&offer)).ack();
+            let nak = world.send(msg.reboot(ip("192.0.2.1"))).nak();
+            for reply in [offer, ack, nak] {
+                assert_eq!(reply.option(code::CLIENT_ID).as_deref(), Some(id));
+            }
+        }
+    }
+}
+
+#[test]
+fn c123_without_option_61_in_the_query_there_is_none_in_the_reply() {
+    let mut world = Setup::default().world();
+    let offer = world.send(client(1).discover()).offer();
+    let ack = world.send(client(1).select(&offer)).ack();
+    let nak = world.send(client(1).reboot(ip("192.0.2.1"))).nak();
+    let inform = client(1).inform().ciaddr(ack.yiaddr());
+    let informed = world.send(inform).ack();
+    for reply in [offer, ack, nak, informed] {
+        assert_eq!(reply.option(code::CLIENT_ID), None);
+    }
+}
+
+/// A client-id of RFC 4361: type 255, IAID, and a DUID of a time, which is the same for each IAID.
+fn node(iaid: u32, duid: u8) -> Vec<u8> {
+    let mut id = vec![255];
+    id.extend_from_slice(&iaid.to_be_bytes());
+    id.extend_from_slice(&[0, 1, 0, 1, 0x2a, 0, 0, 0, 2, 0, 0, 0, 0, duid]);
+    id
+}
+
+#[test]
+fn c128_iaid_and_duid_are_compared_whole() {
+    let mut world = Setup::default().world();
+    let addrs: std::collections::BTreeSet<_> = [(1, 1), (2, 1), (1, 2), (2, 2)]
+        .map(|(iaid, duid)| {
+            world
+                .lease(&client(1).client_id(&node(iaid, duid)))
+                .yiaddr()
+        })
+        .into();
+    assert_eq!(addrs.len(), 4);
+    let first = world.log[0].clone();
+    assert_eq!(first.identity, [&[1][..], &node(1, 1)].concat());
+    let again = world.lease(&client(1).client_id(&node(1, 1))).yiaddr();
+    assert_eq!(again, first.addr);
+}
+
+#[test]
+fn c129_with_option_61_a_client_keeps_its_lease_under_another_hardware_address() {
+    let mut world = Setup::default().world();
+    let id = node(1, 1);
+    let addr = world.lease(&client(1).client_id(&id)).yiaddr();
+    let mut rebind = client(9).client_id(&id).rebind(addr);
+    rebind.htype = 6;
+    world.send(rebind).ack();
+    let last = world.log.last().unwrap();
+    assert_eq!((last.htype, &last.chaddr[..]), (6, &[2, 0, 0, 0, 0, 9][..]));
+    assert_eq!(world.lease(&client(8).client_id(&id)).yiaddr(), addr);
+    // The old one without the client-id is somebody else.
+    assert_ne!(world.lease(&client(1)).yiaddr(), addr);
+}
