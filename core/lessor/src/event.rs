@@ -90,6 +90,10 @@ pub enum Event {
     /// The clock was held for one default lease; leases of clients that did not come back expire.
     /// Nothing to do.
     ClockHoldOver,
+    /// The wall clock was set while the server runs, by the seconds named; leases run on as they
+    /// were. After a jump by more than the longest lease a restart keeps them too, for the seconds
+    /// named as kept: if the clock is right, `lessor clock accept`; if not, set it.
+    ClockStepped,
     /// A port is up. Nothing to do.
     PortUp,
     /// A port has no carrier. Look at cable and peer; service resumes by itself.
@@ -118,7 +122,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -149,6 +153,7 @@ impl Event {
         Self::ClockBehind,
         Self::ClockAccepted,
         Self::ClockHoldOver,
+        Self::ClockStepped,
         Self::PortUp,
         Self::PortDown,
         Self::PortQueues,
@@ -194,6 +199,7 @@ impl Event {
             Self::ClockBehind => "clock.behind",
             Self::ClockAccepted => "clock.accepted",
             Self::ClockHoldOver => "clock.hold_over",
+            Self::ClockStepped => "clock.stepped",
             Self::PortUp => "port.up",
             Self::PortDown => "port.down",
             Self::PortQueues => "port.queues",

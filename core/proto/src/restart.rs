@@ -15,6 +15,7 @@ use crate::config::{Config, LeaseTimes};
 use crate::record::{Cause, Record, RecordKind};
 use crate::time::{INFINITE, Wall, deadline};
 use core::net::Ipv4Addr;
+use core::time::Duration;
 
 /// A clock that is ahead by more than the longest lease, and that nobody has accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +83,14 @@ pub struct Start {
     pub newest: Option<u64>,
     /// The second that counts as now.
     pub now: u64,
-    /// Whether nobody's lease expires yet.
+    /// Whether nobody's lease expires yet. One that is over may still be here: what it kept is in
+    /// its grace.
     pub hold: Option<Hold>,
+}
+
+/// Whether leases that `hold` kept, which is over, are in their grace.
+fn is_in_grace(hold: &Hold, wall: u64, config: &Config) -> bool {
+    hold.until <= wall && wall < hold.until.saturating_add(longest_grace(config).as_secs())
 }
 
 impl Start {
@@ -99,13 +106,15 @@ impl Start {
         };
         let ahead = newest.map_or(0, |newest| wall.saturating_sub(newest));
         let until = wall.saturating_add(u64::from(longest_hold(config)));
+        let ended = noted.hold.filter(|hold| is_in_grace(hold, wall, config));
         let hold = newest
             .filter(|_| ahead > u64::from(longest_lease(config)))
             .map(|newest| Hold {
                 // What was leased when the first jump was noticed is still leased after a second.
                 trusted: noted.hold.map_or(newest, |hold| hold.trusted),
                 until: under_hold.map_or(until, |hold| hold.until.min(until)),
-            });
+            })
+            .or(ended);
         Self {
             wall,
             newest,
@@ -136,6 +145,13 @@ pub fn longest_lease(config: &Config) -> u32 {
         .flat_map(|times| [times.default, times.max].into_iter().filter(finite))
         .max()
         .unwrap_or(LeaseTimes::default().max)
+}
+
+/// The longest grace of a lease.
+#[must_use]
+pub fn longest_grace(config: &Config) -> Duration {
+    let graces = config.networks().iter().map(|network| network.rules.grace);
+    graces.max().unwrap_or_default()
 }
 
 /// How long a lease in a subnet is held: its default lease, or the longest where that never ends.

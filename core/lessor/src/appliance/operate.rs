@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use dhcp_proto::config::Config;
 use dhcp_proto::identity::HashKey;
-use dhcp_proto::restart::{Reading, Start};
+use dhcp_proto::restart::{Reading, Start, longest_grace};
 use dhcp_proto::server::{Notice, NoticeKind};
 use dhcp_proto::shard::Shard;
 use rtrb::{Consumer, RingBuffer};
@@ -102,7 +103,7 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
     let devices = devices::open(&settings)?;
     let snapshot = Arc::new(Snapshot { config, routes });
     let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
-    let committer = commit(engine, drains, &settings, &start)?;
+    let committer = commit(engine, drains, &settings, (&start, &snapshot.config))?;
     let assembly = Assembly {
         settings,
         start,
@@ -149,10 +150,11 @@ fn commit(
     engine: Option<Log>,
     drains: Vec<Drain>,
     settings: &Settings,
-    start: &Start,
+    (start, config): (&Start, &Config),
 ) -> Result<Committer, StartError> {
     let options = CommitOptions {
         hold: start.hold,
+        grace: longest_grace(config),
         patience: settings.store.ack_timeout,
         ..CommitOptions::default()
     };
@@ -271,10 +273,12 @@ impl Assembly {
             "serving"
         );
         let mut watch = time::Watch::new(&self.committer);
+        let mut steps = time::Steps::default();
         let mut watcher = self.committer.watcher(self.settings.store.ack_timeout);
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
             watch.look(&self.committer);
+            steps.look(&self.clock, &self.committer, &self.snapshot.config);
             for handle in handles.iter_mut() {
                 while let Ok(notice) = handle.notices.pop() {
                     tell(&notice);

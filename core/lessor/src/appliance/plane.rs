@@ -207,6 +207,7 @@ impl ControlPlane for Plane {
         for (name, value) in self.gauges().rows() {
             stats.add("bindings", name, value);
         }
+        stats.add("clock", "steps", self.committer.clock_steps());
         self.worker_counters(&mut stats);
         self.store_counters(&mut stats);
         for network in self.snapshot.config.networks() {
@@ -270,8 +271,7 @@ impl ControlPlane for Plane {
 
     fn clock(&self) -> ClockReport {
         let bindings = self.gauges().clock_held;
-        let hold = self.committer.clock_hold();
-        time::report(&self.start, &self.clock, hold, bindings)
+        time::report(&self.start, &self.clock, &self.committer, bindings)
     }
 
     fn accept_clock(&self) -> Result<ClockAccepted, String> {

@@ -37,12 +37,17 @@ pub struct ClockReport {
     pub behind: u64,
     /// Since when the clock is held, and what it holds; null if it is not.
     pub held: Option<Held>,
+    /// Seconds by which the wall clock is ahead of the inner one now: by so much it was set while
+    /// the server runs.
+    pub ahead: i64,
+    /// How often it was set.
+    pub steps: u64,
 }
 
 /// A clock that is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    /// Since when, Unix seconds of the clock that is held.
+    /// The wall clock at the start, or when it jumped; Unix seconds of the clock that is held.
     pub since: u64,
     /// Until when at the latest.
     pub until: u64,
@@ -78,6 +83,11 @@ impl fmt::Display for ClockReport {
         let start = utc(self.wall_at_start);
         let ahead = self.ahead_at_start;
         line(f, "started", &format_args!("{start}, {ahead} s after it"))?;
+        if self.steps > 0 {
+            let (steps, ahead) = (self.steps, self.ahead);
+            let text = format!("{steps} times since, {ahead} s ahead of the inner clock");
+            line(f, "set", &text)?;
+        }
         if let Some(held) = &self.held {
             line(f, "held since", &utc(held.since))?;
             line(f, "held until", &utc(held.until))?;

@@ -47,6 +47,8 @@ impl ControlPlane for Plane {
                 until: 1_900_002_600,
                 bindings: 3,
             }),
+            ahead: 0,
+            steps: 0,
         }
     }
 
@@ -114,6 +116,12 @@ fn a_clock_that_is_right_or_behind_says_so() {
     let shown = report.to_string();
     assert!(shown.contains("ok\n") && shown.contains("none"), "{shown}");
     assert!(!shown.contains("accept"), "{shown}");
+    let stepped = ClockReport {
+        steps: 2,
+        ahead: -40,
+        ..report.clone()
+    };
+    assert!(stepped.to_string().contains("2 times since, -40 s ahead"));
     let shown = ClockReport {
         state: ClockState::Behind,
         behind: 77,

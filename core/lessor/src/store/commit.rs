@@ -25,7 +25,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 mod time;
 
-pub use time::{ClockHold, NotDurable};
+pub use time::{ClockHold, Jumped, NotDurable};
 
 use time::TimeNote;
 
@@ -47,6 +47,8 @@ pub struct CommitOptions {
     pub clock: WallClock,
     /// How the clock is held at the start, to be said in the records of the time.
     pub hold: Option<Hold>,
+    /// How long that is still said when it is over: the longest grace of a lease.
+    pub grace: Duration,
     /// How long a stop waits for an engine in trouble.
     pub patience: Duration,
 }
@@ -69,6 +71,7 @@ impl Default for CommitOptions {
                     .map_or(0, |now| now.as_secs())
             }),
             hold: None,
+            grace: Duration::ZERO,
             patience: Duration::from_secs(5),
         }
     }
@@ -105,7 +108,8 @@ impl Committer {
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stats = Arc::new(Stats::default());
-        let time = Arc::new(TimeNote::new(options.hold, (options.clock)()));
+        let wall = (options.clock)();
+        let time = Arc::new(TimeNote::new(options.hold, wall, options.grace));
         let meters = rings.iter().map(Drain::meter).collect();
         let (readmit, asked) = mpsc::channel();
         let parts = Parts {
@@ -142,12 +146,31 @@ impl Committer {
         self.time.hold()
     }
 
+    /// For how long it has been, if it is.
+    #[must_use]
+    pub fn clock_held_for(&self) -> Duration {
+        self.time.held_for()
+    }
+
     /// The clock is held no more. Returns when that is durable, so that no restart holds it again.
     ///
     /// # Errors
     /// It was not durable within `patience`; the clock is held as before.
     pub fn accept_clock(&self, patience: Duration) -> Result<(), NotDurable> {
         self.time.accept(patience)
+    }
+
+    /// The wall clock has stepped, and is where `jumped` says now: by more than the longest lease
+    /// ahead of the time that leases run by, or not. What was leased before a jump is kept by a
+    /// restart as after one that a start finds.
+    pub fn clock_stepped(&self, jumped: Option<Jumped>) {
+        self.time.step(jumped);
+    }
+
+    /// How often the wall clock has stepped.
+    #[must_use]
+    pub fn clock_steps(&self) -> u64 {
+        self.time.steps()
     }
 
     /// What is wrong, if anything is.

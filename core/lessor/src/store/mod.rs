@@ -28,7 +28,7 @@ pub mod stats;
 
 pub use alarm::{Trouble, TroubleKind, Watcher};
 pub use batch::{Batch, Completion};
-pub use commit::{ClockHold, CommitOptions, Committer, NotDurable, Stopped};
+pub use commit::{ClockHold, CommitOptions, Committer, Jumped, NotDurable, Stopped};
 pub use encode::Lsn;
 pub use error::StoreError;
 pub use log::{

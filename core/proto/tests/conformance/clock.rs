@@ -77,6 +77,23 @@ fn c195_a_lease_that_the_clock_holds_ends_after_a_default_lease_and_its_grace() 
 }
 
 #[test]
+fn c171_the_grace_of_a_lease_that_the_clock_held_goes_on_over_a_restart() {
+    let (mut world, leases) = jumped(1);
+    let home = world.setup.home_subnet();
+    home.pools = vec![pool("10.0.0.10", "10.0.0.10")];
+    assert_eq!(leases, [Ipv4Addr::new(10, 0, 0, 10)]);
+    world.restart();
+    world.pass(HOUR + 5);
+    assert_eq!(held(&world), 0);
+    world.restart();
+    world.pass(5);
+    let other = client(2).discover();
+    assert_eq!(world.send(other.clone()).silence(), Silence::NoAddress);
+    world.pass(25);
+    assert_eq!(world.send(other).offer().yiaddr(), leases[0]);
+}
+
+#[test]
 fn c195_a_client_that_renews_is_not_held_any_more_and_is_left_alone_when_the_clock_is_accepted() {
     let (mut world, leases) = jumped(3);
     let renewed = world.send(client(1).renew(leases[0])).ack();

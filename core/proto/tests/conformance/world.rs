@@ -9,7 +9,7 @@ use dhcp_proto::config::{
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Cause, Journal, Origin, Record, RecordKind, Sequence};
-use dhcp_proto::restart::{Noted, Reading, Start};
+use dhcp_proto::restart::{Noted, Reading, Start, longest_grace};
 use dhcp_proto::server::{
     self, Arrival, Client, Destination, Echo, Notice, Parked, Plan, ReplyKind, Silence, Written,
 };
@@ -525,7 +525,8 @@ impl World {
     fn note_time(&mut self) {
         let wall = self.wall_now();
         self.noted.newest = Some(wall);
-        self.noted.hold = self.noted.hold.filter(|hold| hold.until > wall);
+        let grace = longest_grace(&self.config).as_secs();
+        self.noted.hold = self.noted.hold.filter(|hold| hold.until + grace > wall);
     }
 
     /// The operator accepts the clock: it is on record, and the workers are told.

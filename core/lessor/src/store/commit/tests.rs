@@ -33,6 +33,7 @@ fn options() -> CommitOptions {
         clock: Box::new(|| 1_900_000_000),
         hold: None,
         patience: Duration::from_millis(20),
+        grace: Duration::ZERO,
     }
 }
 

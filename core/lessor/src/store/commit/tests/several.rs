@@ -1,6 +1,7 @@
 //! Any order of submissions, answers, losses and returns: the store thread's rounds, one by one.
 
 use super::*;
+use core::time::Duration;
 use dhcp_proto::record::Sequence;
 use proptest::prelude::*;
 
@@ -190,7 +191,7 @@ impl World {
             engine: Scripted::default(),
             rings: drains,
             stats: Arc::default(),
-            time: Arc::new(TimeNote::new(None, 0)),
+            time: Arc::new(TimeNote::new(None, 0, Duration::ZERO)),
             asked,
         };
         let servers = rings.into_iter().map(|ring| Server {
