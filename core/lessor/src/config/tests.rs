@@ -3,6 +3,8 @@ mod ways;
 
 use super::*;
 use crate::dataplane::port::RxChecksum;
+use dhcp_proto::config::OnMove;
+use dhcp_proto::time::INFINITE;
 use proptest::prelude::*;
 
 /// A file without fault or warning, that uses most of what there is.
@@ -346,6 +348,44 @@ fn addresses_of_one_link_are_in_one_space_and_differ() {
         "vlan = 100 }, { address = \"10.81.0.1/24\", vlan = 100, space = 3 },",
         "in two spaces, 0 and 3",
     );
+}
+
+#[test]
+fn knobs_of_moves_and_times_are_read_and_what_cannot_be_meant_is_refused() {
+    let office = "t1 = \"10m\"";
+    let knobs = "on_move = \"deny\"\nmin_secs = 4\ncache_threshold = 0.25\naffinity = \"7d\"";
+    let (text, _) = broken(office, &format!("{office}\n{knobs}"));
+    let (settings, _) = parse(&text).unwrap();
+    let [home, office_rules] = [0, 1].map(|at: usize| settings.spec.networks[at].rules);
+    assert_eq!(office_rules.on_move, OnMove::Deny);
+    assert_eq!(
+        (office_rules.min_secs, office_rules.cache_threshold),
+        (4, 250)
+    );
+    assert_eq!((office_rules.affinity, home.affinity), (604_800, INFINITE));
+    assert_eq!(home.on_move, OnMove::Follow);
+    let bad = [
+        (
+            "on_move = \"stay\"",
+            "must be one of \"follow\", \"deny\", \"separate\"",
+        ),
+        ("min_secs = 70000", "must be from"),
+        ("min_secs = \"500ms\"", "whole seconds"),
+        ("cache_threshold = 0.95", "must be from"),
+        ("affinity = \"forever\"", "is not a duration"),
+        ("affinty = \"1d\"", "did you mean `affinity`?"),
+    ];
+    for (knob, says) in bad {
+        // On the line behind the name.
+        let (text, line) = broken(office, &format!("{office}\n{knob}"));
+        let faults = faults(&text);
+        let place = format!(":{}:", line + 1);
+        assert_eq!(faults.len(), 1, "{faults:#?}");
+        assert!(
+            faults[0].starts_with(&place) && faults[0].contains(says),
+            "{says}: {faults:#?}"
+        );
+    }
 }
 
 #[test]

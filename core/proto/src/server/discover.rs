@@ -5,6 +5,7 @@ use super::silence::Silence;
 use super::turn::Turn;
 use crate::address::AddressState;
 use crate::binding::{BindingState, SlotIndex};
+use crate::config::OnMove;
 use crate::record::Journal;
 use crate::shard::{Ask, Assigned, Unavailable};
 use crate::time::remaining;
@@ -106,8 +107,12 @@ impl<J: Journal> Turn<'_, J> {
     }
 
     /// Two identities may have one reservation (PXE, then the system): the newer one's turn ends
-    /// the older one's binding, here or with the worker that has it.
+    /// the older one's binding, here or with the worker that has it. Not where whoever copies a
+    /// hardware address is to get nothing by it on another circuit (C173).
     fn make_way(&mut self) -> Option<Ask> {
+        if self.network.rules.on_move == OnMove::Separate {
+            return None;
+        }
         let addr = self.reservation().filter(|kept| self.serves(*kept))?;
         let space = self.network.space;
         let word = self.config.cell(space, addr)?.load();

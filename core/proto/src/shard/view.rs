@@ -1,10 +1,11 @@
 //! A binding copied out whole, for an operator who asks.
 
 use super::Shard;
-use crate::address::Space;
+use crate::address::{AddressState, Space};
 use crate::binding::BindingState;
 use crate::config::Config;
 use crate::record::{MAX_AGENT_INFO, MAX_IDENTITY, Origin};
+use crate::time::INFINITE;
 use core::net::Ipv4Addr;
 
 /// What a shard knows of an address. It has a fixed size, so that it passes through a ring.
@@ -90,10 +91,18 @@ impl Shard {
             return None;
         }
         let binding = self.bindings.slot(slot)?;
+        let mut until = binding.until();
+        // The timer of a memory is that of its affinity; what ended is the lease.
+        if cell.load().state() == AddressState::Remembered
+            && let Some((network, _)) = config.place_of(space, addr).and_then(|p| config.subnet(p))
+            && network.rules.affinity != INFINITE
+        {
+            until = until.saturating_sub(network.rules.affinity);
+        }
         Some(BindingView {
             addr,
             state: binding.state,
-            until: self.wall.at(binding.until()),
+            until: self.wall.at(until),
             started: self.wall.at(binding.started),
             lease: binding.lease,
             giaddr: Ipv4Addr::from_bits(binding.giaddr),

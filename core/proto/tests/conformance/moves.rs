@@ -1,7 +1,7 @@
 //! Clients that move: to another relay, or to another circuit of theirs (C173, C174).
 
 use crate::client::{Msg, RELAY, SERVER, client};
-use crate::world::{Reply, Setup, World};
+use crate::world::{Reply, Setup, World, ip};
 use dhcp_proto::config::OnMove;
 use dhcp_proto::server::{Notice, NoticeKind, Silence};
 use dhcp_wire::dhcp::code;
@@ -228,6 +228,27 @@ fn c173_separate_makes_one_mac_on_two_circuits_two_clients_with_two_addresses() 
     assert_eq!(answer, Silence::Released);
     world.send(past(1, first)).ack();
     assert!(world.notices.is_empty());
+}
+
+#[test]
+fn c173_a_copied_mac_on_another_circuit_does_not_take_a_reserved_address() {
+    let kept = ip("10.9.0.50");
+    let mut setup = Setup::default();
+    setup.far().rules.on_move = OnMove::Separate;
+    setup
+        .far()
+        .reservations
+        .push(crate::reserved::kept(1, kept));
+    setup.shards = 3;
+    let mut world = setup.world();
+    let (owner, copy) = ((RELAY, PORT_7), (RELAY, PORT_8));
+    assert_eq!(lease(&mut world, owner, 1).yiaddr(), kept);
+    assert_ne!(lease(&mut world, copy, 1).yiaddr(), kept);
+    world.pass(600);
+    let rebind = client(1).request().ciaddr(kept);
+    assert_eq!(world.send(at(owner, rebind.clone())).ack().yiaddr(), kept);
+    world.send(at(copy, rebind)).nak();
+    world.send(past(1, kept)).ack();
 }
 
 #[test]

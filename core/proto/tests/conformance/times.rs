@@ -161,6 +161,14 @@ fn an_address_is_its_clients_for_the_affinity_and_then_anybodys() {
 }
 
 #[test]
+fn a_memory_is_shown_with_the_end_of_its_lease() {
+    let (world, addr) = remembering();
+    let view = world.shards[0].view(&world.config, Space(0), addr).unwrap();
+    let ended = crate::world::START + 3601;
+    assert!((ended..ended + 31).contains(&view.until), "{}", view.until);
+}
+
+#[test]
 fn within_the_affinity_a_client_gets_its_address_back_and_the_time_begins_anew() {
     let (mut world, addr) = remembering();
     world.pass(3500);
