@@ -12,6 +12,8 @@
 
 use core::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
+use dhcp_proto::config::Spec;
+use dhcp_proto::limit::{Limits, Rate};
 use lessor::dataplane::counters::Counters;
 use lessor::dataplane::desk::{Inquiry, desk};
 use lessor::dataplane::exchange::Snapshot;
@@ -63,13 +65,17 @@ fn devices(workers: u8) -> (Vec<MemPort>, MemWire) {
 
 impl Bench {
     fn new(workers: u8) -> Self {
-        let spec = spec(2 * LEASED);
+        Self::of(workers, spec(2 * LEASED))
+    }
+
+    fn of(workers: u8, spec: Spec) -> Self {
         let routes = Routes::new(&spec.links, &[], &[]);
         let config = configure(spec);
         let (ports, wire) = devices(workers);
         let shards = shards(&config, (2 * LEASED, LEASED), workers);
         let snapshot = Arc::new(Snapshot { config, routes });
         let neighbors = Arc::new(Neighbors::new(64, 1));
+        let limits = Arc::new(Limits::new(2 * LEASED as usize, NOW));
         let many = usize::from(workers);
         let queues = ports.into_iter().zip(mesh(many, 4 * BURST)).zip(shards);
         let member = |(me, ((port, peers), shard))| {
@@ -82,8 +88,9 @@ impl Bench {
                 host: Host::new(Arc::clone(&neighbors), me, many),
                 shard,
                 journal,
-                parked: ParkedReplies::new(BURST, Duration::from_secs(2)),
+                parked: ParkedReplies::new(1024, Duration::from_secs(2)),
                 snapshot: Arc::clone(&snapshot),
+                limits: Arc::clone(&limits),
                 counters: Arc::new(Counters::new()),
                 gauges: Arc::new(Gauges::default()),
                 notices,
@@ -137,6 +144,27 @@ impl Bench {
         assert_eq!(self.wire.take_sent().len(), frames.len());
         took
     }
+
+    /// As [`Bench::answer`], of workers that keep up: each poll of a whole burst is followed by
+    /// one of none.
+    fn keep_up(&mut self, queue: usize, frames: &[MemFrame]) -> Duration {
+        let took = self.answer(queue, frames);
+        for member in &mut self.members {
+            member.worker.poll(NOW);
+        }
+        took
+    }
+}
+
+/// The same with a rate that nobody exceeds.
+fn with_rate() -> Spec {
+    let mut spec = spec(2 * LEASED);
+    for network in &mut spec.networks {
+        let rate = Rate::new(1_000_000, Duration::from_secs(1), 4_000_000_000);
+        network.rules.rates.identity = rate;
+        assert!(rate.is_some(), "a rate");
+    }
+    spec
 }
 
 fn deliver(wire: &MemWire, queue: usize, frames: &[MemFrame]) {
@@ -183,10 +211,18 @@ fn workers(criterion: &mut Criterion) {
     let renewals = bursts(|_| true, |client| Say::Renew(client.addr()));
     let mut bench = Bench::new(1);
     each(criterion, "worker/DISCOVER to OFFER", |at| {
-        bench.answer(0, &discovers[at % discovers.len()])
+        bench.keep_up(0, &discovers[at % discovers.len()])
+    });
+    let mut limited = Bench::of(1, with_rate());
+    each(criterion, "worker/DISCOVER to OFFER, with a rate", |at| {
+        limited.keep_up(0, &discovers[at % discovers.len()])
+    });
+    let mut behind = Bench::new(1);
+    each(criterion, "worker/DISCOVER to OFFER, behind", |at| {
+        behind.answer(0, &discovers[at % discovers.len()])
     });
     each(criterion, "worker/renewal to ACK", |at| {
-        bench.answer(0, &renewals[at % renewals.len()])
+        bench.keep_up(0, &renewals[at % renewals.len()])
     });
     // The same clients, received by their own worker and by the other one: on one core here.
     let of_second = bursts(|client| client.owner(2) == 1, |_| Say::Discover);
@@ -194,7 +230,7 @@ fn workers(criterion: &mut Criterion) {
     for (name, queue) in [("own", 1), ("handed over", 0)] {
         let name = format!("worker/DISCOVER to OFFER, one of two workers, {name}");
         each(criterion, &name, |at| {
-            bench.answer(queue, &of_second[at % of_second.len()])
+            bench.keep_up(queue, &of_second[at % of_second.len()])
         });
     }
     let (mut ports, wire) = devices(1);

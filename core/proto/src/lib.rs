@@ -25,6 +25,7 @@ pub mod circuit;
 pub mod config;
 pub mod group;
 pub mod identity;
+pub mod limit;
 pub mod record;
 pub mod restart;
 pub mod server;

@@ -178,6 +178,12 @@ pub trait Journal {
     /// Whether two records of the greatest length fit. A shard asks before it changes anything.
     fn has_room(&self) -> bool;
 
+    /// How full it is, in 1/64. At least what it was when it was last looked at closely, which is
+    /// often enough from half full on.
+    fn fill(&self) -> u8 {
+        0
+    }
+
     /// Takes a record, and says its place. Asked only after [`Journal::has_room`], at most twice
     /// for one message.
     fn append(&mut self, record: &Record<'_>) -> Sequence;

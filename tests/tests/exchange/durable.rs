@@ -76,15 +76,29 @@ fn an_ack_that_waited_two_seconds_is_dropped_and_counted() {
 #[test]
 fn requests_beyond_max_parked_are_shed_and_offers_go_on() {
     let mut rig = Rig::new();
+    // Clients with a lease, which has its record.
+    let leased = [101, 102].map(|n| {
+        rig.send(&client(n).discover());
+        let addr = rig.reply().yiaddr;
+        rig.send(&client(n).request(addr));
+        rig.commit();
+        (n, rig.reply().yiaddr)
+    });
+    rig.pass(60_000);
     let mut addrs = Vec::new();
     for n in 0..=u8::try_from(MAX_PARKED).unwrap() {
         rig.send(&client(n).discover());
         addrs.push(rig.reply().yiaddr);
     }
+    // One eighth is left to renewals.
     for (n, addr) in (0..).zip(&addrs) {
         rig.send(&client(n).request(*addr));
     }
-    assert_eq!(rig.count(Group::Drops, "shed_request"), 1);
+    assert_eq!(rig.count(Group::Drops, "shed_request"), 2);
+    for (shed, (n, addr)) in (0..).zip(leased) {
+        rig.send(&client(n).renew(addr));
+        assert_eq!(rig.count(Group::Drops, "shed_renewal"), shed);
+    }
     rig.send(&client(99).discover());
     assert_eq!(rig.reply().kind, MessageType::Offer);
     assert_eq!(rig.commit(), MAX_PARKED);

@@ -14,6 +14,7 @@ pub const SERVER_MAC: Mac = Mac([2, 0xee, 0, 0, 0, 1]);
 pub struct Client {
     pub mac: Mac,
     pub xid: u32,
+    pub secs: u16,
     pub ciaddr: Ipv4Addr,
     pub giaddr: Ipv4Addr,
     pub options: Vec<u8>,
@@ -29,6 +30,7 @@ pub fn client(n: u8) -> Client {
     Client {
         mac: Mac([2, 0, 0, 0, 0, n]),
         xid: u32::from(n),
+        secs: 0,
         ciaddr: UNSPECIFIED,
         giaddr: UNSPECIFIED,
         options: Vec::new(),
@@ -125,7 +127,8 @@ impl Client {
     pub fn payload(&self) -> Vec<u8> {
         let mut o = vec![1, 1, 6, 0];
         o.extend_from_slice(&self.xid.to_be_bytes());
-        o.extend_from_slice(&[0; 4]);
+        o.extend_from_slice(&self.secs.to_be_bytes());
+        o.extend_from_slice(&[0; 2]);
         for addr in [self.ciaddr, UNSPECIFIED, UNSPECIFIED, self.giaddr] {
             o.extend_from_slice(&addr.octets());
         }

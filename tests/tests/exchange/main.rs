@@ -16,6 +16,7 @@ mod cluster;
 mod durable;
 mod faults;
 mod fence;
+mod flood;
 mod frames;
 mod rig;
 mod slow;

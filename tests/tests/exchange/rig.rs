@@ -8,6 +8,7 @@ use dhcp_proto::config::{
     Prefix, Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode};
+use dhcp_proto::limit::Limits;
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::Instant;
 use dhcp_wire::dhcp::{Message, MessageType};
@@ -184,6 +185,7 @@ pub fn alone<P: Port>(ports: impl IntoIterator<Item = P>, spec: Spec) -> Alone<P
         journal,
         parked: ParkedReplies::new(MAX_PARKED, Duration::from_secs(2)),
         snapshot: Arc::new(snapshot),
+        limits: Arc::new(Limits::new(2048, NOW)),
         counters: Arc::clone(&counters),
         gauges: Arc::new(Gauges::default()),
         notices,

@@ -6,6 +6,7 @@ use crate::rig::{self, KEY, MAX_PARKED, Sent, device};
 use dhcp_proto::address::{AddressState, Space, Word};
 use dhcp_proto::config::Spec;
 use dhcp_proto::identity::shard_of;
+use dhcp_proto::limit::Limits;
 use dhcp_proto::time::Instant;
 use lessor::dataplane::counters::{Counters, Group, Snapshot as Counted};
 use lessor::dataplane::desk::{Inquiry, desk};
@@ -18,7 +19,7 @@ use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port_mem::{MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
 use lessor::dataplane::worker::{Parts, Worker};
-use lessor::store::ring::{Drain, JournalRing, ring};
+use lessor::store::ring::{Drain, Halt, JournalRing, ring};
 use lessor::store::{Batch, Lsn};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Size {
     pub places: usize,
     /// Packets of the device.
     pub packets: usize,
+    /// Replies that each worker may park.
+    pub parked: usize,
 }
 
 impl Size {
@@ -57,6 +60,7 @@ impl Size {
             queues: workers.into(),
             places: 64,
             packets: 512,
+            parked: MAX_PARKED,
         }
     }
 }
@@ -89,6 +93,8 @@ impl Team {
         Ports::share(&mut ports, 0, size.queues);
         let mesh = handover::mesh(workers, size.places);
         let neighbors = Arc::new(Neighbors::new(64, 1));
+        let now = Instant(1_000_000_000);
+        let limits = Arc::new(Limits::new(2048, now));
         let member = |(me, (ports, peers))| {
             let (journal, drain) = ring(1024);
             let (notices, _) = rtrb::RingBuffer::new(64);
@@ -101,8 +107,9 @@ impl Team {
                 host: Host::new(Arc::clone(&neighbors), usize::from(me) + 1, workers + 1),
                 shard: rig::shard(&snapshot.config, me, size.workers.into()),
                 journal,
-                parked: ParkedReplies::new(MAX_PARKED, Duration::from_secs(2)),
+                parked: ParkedReplies::new(size.parked, Duration::from_secs(2)),
                 snapshot: Arc::clone(&snapshot),
+                limits: Arc::clone(&limits),
                 counters: Arc::clone(&counters),
                 gauges: Arc::clone(&gauges),
                 notices,
@@ -123,7 +130,7 @@ impl Team {
             wire,
             size,
             dice: Dice(1),
-            now: Instant(1_000_000_000),
+            now,
             snapshot,
         }
     }
@@ -185,10 +192,20 @@ impl Team {
 
     pub fn pass(&mut self, millis: u64) {
         self.now = Instant(self.now.0 + millis);
+        self.housekeep();
+        self.settle();
+    }
+
+    /// What time brings, at all workers.
+    pub fn housekeep(&mut self) {
         for member in &mut self.members {
             member.worker.housekeep(self.now);
         }
-        self.settle();
+    }
+
+    /// Lets the disk of one worker fail, or work again.
+    pub fn fail(&self, worker: usize, fails: bool) {
+        self.members[worker].drain.halt(Halt::Failing, fails);
     }
 
     /// DHCP replies sent since the last look, each with the queue that it left by.
@@ -235,9 +252,12 @@ impl Team {
             .unwrap_or_else(|| panic!("no counter {name}"))
     }
 
+    pub fn counted_of(&self, worker: usize) -> Counted {
+        self.members[worker].counters.snapshot()
+    }
+
     pub fn count_of(&self, worker: usize, group: Group, name: &str) -> u64 {
-        let counted = self.members[worker].counters.snapshot();
-        counted
+        self.counted_of(worker)
             .count(group, name)
             .unwrap_or_else(|| panic!("no counter {name}"))
     }

@@ -4,6 +4,7 @@
 
 use crate::frames::{Client, numbered};
 use crate::rig::{self, Sent, spec};
+use dhcp_proto::limit::Limits;
 use dhcp_wire::dhcp::MessageType;
 use dhcp_wire::ethernet::Mac;
 use dpdk::{Eal, EalConfig, Mempool, MempoolConfig, Port as Device, PortConfig, StartedPort};
@@ -87,6 +88,7 @@ impl Server {
             inquiries: Vec::new(),
         };
         let clock = Clock::start(0);
+        let limits = Arc::new(Limits::new(2048, clock.now()));
         let mesh = handover::mesh(workers, handover::places(workers));
         let queues = rx.into_iter().zip(tx);
         let all = queues.zip(mesh).zip(rings);
@@ -106,6 +108,7 @@ impl Server {
                 journal,
                 parked: ParkedReplies::new(256, Duration::from_secs(2)),
                 snapshot: Arc::clone(&snapshot),
+                limits: Arc::clone(&limits),
                 counters: Arc::clone(&counters),
                 gauges: Arc::new(Gauges::default()),
                 notices,

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use dhcp_proto::config::Config;
 use dhcp_proto::identity::HashKey;
+use dhcp_proto::limit::Limits;
 use dhcp_proto::restart::{Reading, Start, longest_grace};
 use dhcp_proto::server::{Notice, NoticeKind};
 use dhcp_proto::shard::Shard;
@@ -195,6 +196,8 @@ impl Assembly {
         );
         plane.set_house(self.house.clone());
         let mut handles = Vec::new();
+        let clients = usize::try_from(self.settings.server.bindings).unwrap_or(usize::MAX);
+        let limits = Arc::new(Limits::new(clients, self.clock.now()));
         let mesh = handover::mesh(workers, handover::places(workers));
         let parts = shards.into_iter().zip(rings).zip(queues).zip(mesh);
         for (index, (((shard, journal), ports), peers)) in parts.enumerate() {
@@ -213,6 +216,7 @@ impl Assembly {
                 journal,
                 parked: ParkedReplies::new(most, patience),
                 snapshot: Arc::clone(&self.snapshot),
+                limits: Arc::clone(&limits),
                 counters,
                 gauges,
                 notices: notify,

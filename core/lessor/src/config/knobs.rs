@@ -13,6 +13,7 @@ use dhcp_proto::time::INFINITE;
 
 use super::fault::Reason;
 use super::options::{self, Options};
+use super::rates;
 use super::table::Table;
 use super::text;
 use super::value::Value;
@@ -129,6 +130,7 @@ impl Knobs {
                 ("separate", OnMove::Separate),
             ])
         });
+        rates::read(&mut rules.rates, table);
         Self::read_periods(rules, table);
     }
 

@@ -19,6 +19,7 @@ mod nearest;
 mod networks;
 mod options;
 mod ports;
+mod rates;
 mod reservations;
 mod services;
 mod subnets;

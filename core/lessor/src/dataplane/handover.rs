@@ -3,18 +3,25 @@
 //!
 //! Each ordered pair of workers has a ring with one producer and one consumer. A message goes the
 //! same way each time, so that those of one client stay in order. What is full is not waited for:
-//! the packet is dropped and counted, and the client asks again.
+//! the packet is dropped and counted, and the client asks again; what is worth least is dropped
+//! before the ring is full ([`overload`]).
 //!
 //! Only the packet and the number of its port travel. What the device said of the frame (a tag
 //! taken off, checksums) is in the packet; the owner reads the message itself, by the configuration
 //! that it has, and spares itself the checksums.
 
-use dhcp_proto::server::Ask;
+use std::time::Duration;
+
+use dhcp_proto::server::{Ask, Rank};
+use dhcp_proto::time::Instant;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::counters::{Counters, DropReason, Event};
+use super::overload;
 use super::ports::BURST;
 
+/// A client repeats itself after 4 s at first (RFC 2131 §4.1): what waited longer has a newer copy.
+pub const REPEATED: Duration = Duration::from_secs(4);
 /// Places of all rings that lead to one worker together, if each has its share.
 const PLACES: usize = 2048;
 /// Fewest and most places of one ring: some bursts, and what a worker misses in a millisecond.
@@ -30,14 +37,33 @@ pub enum Handed<K> {
         packet: K,
         /// Number of the port.
         port: u8,
+        /// When it was received.
+        since: Instant,
     },
     /// A client of the asker has the reservation of an address that the receiver has.
     Yield(Ask),
+    /// The answer to such a question that has to be put again.
+    Later(Ask),
+}
+
+/// A message that another worker owns.
+#[derive(Debug)]
+pub struct Message<K> {
+    /// The frame.
+    pub packet: K,
+    /// Number of the port that received it.
+    pub port: u8,
+    /// What it is worth.
+    pub rank: Rank,
+    /// When it was received.
+    pub since: Instant,
 }
 
 #[derive(Debug)]
 struct Line<K> {
     to: Producer<Handed<K>>,
+    /// Free places of `to`, at least.
+    free: usize,
     from: Consumer<Handed<K>>,
     /// What goes out at the end of the burst.
     out: Vec<Handed<K>>, // its capacity is one burst and never grows
@@ -78,10 +104,16 @@ pub fn mesh<K>(workers: usize, places: usize) -> Vec<Peers<K>> {
 
 impl<K> Peers<K> {
     fn new(to: Vec<Option<Producer<Handed<K>>>>, from: Vec<Option<Consumer<Handed<K>>>>) -> Self {
-        let line = |(to, from): (Option<_>, Option<_>)| {
+        let line = |(to, from): (Option<Producer<_>>, Option<_>)| {
             let (to, from) = (to?, from?);
             let out = Vec::with_capacity(BURST);
-            Some(Line { to, from, out })
+            let free = to.slots();
+            Some(Line {
+                to,
+                free,
+                from,
+                out,
+            })
         };
         Self {
             lines: to.into_iter().zip(from).map(line).collect(),
@@ -101,10 +133,25 @@ impl<K> Peers<K> {
 
     /// Has a message go to worker `owner` with the next [`Peers::flush`]; at most a burst may wait.
     #[inline]
-    pub fn give(&mut self, owner: u8, packet: K, port: u8, counters: &Counters) {
+    pub fn give(&mut self, owner: u8, message: Message<K>, counters: &Counters) {
+        let Message {
+            packet,
+            port,
+            rank,
+            since,
+        } = message;
         match self.lines.get_mut(usize::from(owner)) {
             Some(Some(line)) if line.out.len() < BURST => {
-                line.out.push(Handed::Message { packet, port });
+                let fill = line.fill();
+                if overload::is_ring_high(fill) && overload::ring_refuses(fill, rank) {
+                    return counters.drop(overload::shed(rank));
+                }
+                let handed = Handed::Message {
+                    packet,
+                    port,
+                    since,
+                };
+                line.out.push(handed);
             }
             Some(_) | None => counters.drop(DropReason::HandOverFull),
         }
@@ -124,7 +171,16 @@ impl<K> Peers<K> {
     #[cold]
     pub fn ask(&mut self, ask: Ask) -> bool {
         match self.lines.get_mut(usize::from(ask.owner)) {
-            Some(Some(line)) => line.to.push(Handed::Yield(ask)).is_ok(),
+            Some(Some(line)) => line.push(Handed::Yield(ask)),
+            Some(None) | None => false,
+        }
+    }
+
+    /// Tells worker `peer` that its question has to be put again; whether there was room.
+    #[cold]
+    pub fn put_off(&mut self, peer: usize, ask: Ask) -> bool {
+        match self.lines.get_mut(peer) {
+            Some(Some(line)) => line.push(Handed::Later(ask)),
             Some(None) | None => false,
         }
     }
@@ -144,8 +200,26 @@ impl<K> Peers<K> {
 }
 
 impl<K> Line<K> {
+    /// How full the ring will be with what goes out, in 1/64.
+    #[inline]
+    fn fill(&mut self) -> u8 {
+        let places = self.to.buffer().capacity();
+        let free = |line: &Self| line.free.saturating_sub(line.out.len());
+        if free(self) < places / 2 {
+            self.free = self.to.slots();
+        }
+        overload::fill_of(places.saturating_sub(free(self)), places)
+    }
+
+    fn push(&mut self, handed: Handed<K>) -> bool {
+        self.free = self.free.saturating_sub(1);
+        self.to.push(handed).is_ok()
+    }
+
     fn flush(&mut self, counters: &Counters) {
-        let room = self.to.slots().min(self.out.len());
+        let free = self.to.slots();
+        let room = free.min(self.out.len());
+        self.free = free - room;
         let handed = match self.to.write_chunk_uninit(room) {
             Ok(chunk) => chunk.fill_from_iter(self.out.drain(..room)),
             Err(_) => 0,
@@ -164,10 +238,20 @@ mod tests {
     fn messages(peers: &mut Peers<u32>, from: usize) -> Vec<(u32, u8)> {
         let taken = core::iter::from_fn(|| peers.take(from));
         let message = |handed| match handed {
-            Handed::Message { packet, port } => (packet, port),
-            Handed::Yield(_) => unreachable!("no question"),
+            Handed::Message { packet, port, .. } => (packet, port),
+            Handed::Yield(_) | Handed::Later(_) => unreachable!("no question"),
         };
         taken.map(message).collect()
+    }
+
+    /// One that is refused only when the ring is full.
+    fn message(packet: u32, port: u8) -> Message<u32> {
+        Message {
+            packet,
+            port,
+            rank: Rank::REBINDING,
+            since: Instant(0),
+        }
     }
 
     #[test]
@@ -178,7 +262,7 @@ mod tests {
             for other in (0..3).filter(|other| *other != me) {
                 for n in 0..3 {
                     let packet = u32::from(me) * 100 + u32::from(other) * 10 + n;
-                    peers.give(other, packet, me, &counters);
+                    peers.give(other, message(packet, me), &counters);
                 }
             }
             peers.flush(&counters);
@@ -196,7 +280,7 @@ mod tests {
         let counters = Counters::new();
         let mut mesh = mesh::<u32>(2, 4);
         for n in 0..6 {
-            mesh[0].give(1, n, 0, &counters);
+            mesh[0].give(1, message(n, 0), &counters);
         }
         mesh[0].flush(&counters);
         assert_eq!(counters.count(Event::HandedOver), 4);
@@ -212,6 +296,43 @@ mod tests {
         assert_eq!(messages(&mut mesh[1], 0).len(), 4);
         assert!(mesh[1].is_idle() && mesh[0].ask(question));
         assert!(matches!(mesh[1].take(0), Some(Handed::Yield(asked)) if asked == question));
+    }
+
+    #[test]
+    fn what_is_worth_least_is_refused_before_a_ring_is_full() {
+        let counters = Counters::new();
+        let mut mesh = mesh::<u32>(2, 64);
+        let mut give = |rank: Rank| {
+            for n in 0..32 {
+                let message = Message {
+                    rank,
+                    ..message(n, 0)
+                };
+                mesh[0].give(1, message, &counters);
+            }
+            mesh[0].flush(&counters);
+        };
+        give(Rank::ALL[0]);
+        give(Rank::ALL[0]);
+        assert_eq!(counters.count(Event::HandedOver), 40);
+        assert_eq!(counters.dropped(DropReason::ShedDiscover), 24);
+        give(Rank::REQUEST);
+        assert_eq!(counters.count(Event::HandedOver), 48);
+        assert_eq!(counters.dropped(DropReason::ShedRequest), 24);
+        give(Rank::REBINDING);
+        assert_eq!(counters.count(Event::HandedOver), 64);
+        assert_eq!(counters.dropped(DropReason::HandOverFull), 16);
+        while mesh[1].take(0).is_some() {}
+        mesh[0].give(
+            1,
+            Message {
+                rank: Rank::ALL[0],
+                ..message(7, 0)
+            },
+            &counters,
+        );
+        mesh[0].flush(&counters);
+        assert_eq!(messages(&mut mesh[1], 0), [(7, 0)], "there is room again");
     }
 
     #[test]

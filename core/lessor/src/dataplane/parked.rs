@@ -65,6 +65,12 @@ impl<K> ParkedReplies<K> {
         self.entries.is_empty()
     }
 
+    /// How many fit.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// How many more fit.
     #[must_use]
     pub fn room(&self) -> usize {

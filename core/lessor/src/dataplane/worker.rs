@@ -14,11 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use dhcp_proto::config::Config;
+use dhcp_proto::limit::Limits;
 use dhcp_proto::record::Journal;
-use dhcp_proto::server::{self, Ask, Client, Echo, Notice, Outcome, Parked, Plan, Query};
+use dhcp_proto::server::{
+    self, Ask, Client, Echo, Notice, Outcome, Parked, Plan, Query, Rank, Yielded,
+};
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::Instant;
-use dhcp_wire::dhcp::{Message, MessageType};
+use dhcp_wire::dhcp::Message;
 use rtrb::Producer;
 
 use super::arrival::Arrival;
@@ -26,8 +29,9 @@ use super::clock::Clock;
 use super::counters::{Counters, DropReason, Event};
 use super::desk::Desk;
 use super::exchange::{self, Received, Snapshot, Source};
+use super::gate::{Gate, Load, drop_copies};
 use super::gauges::Gauges;
-use super::handover::{Handed, Peers};
+use super::handover::{self, Handed, Peers};
 use super::host::{Host, Net};
 use super::parked::{Due, ParkedReplies};
 use super::port::{Facts, Packet, Port};
@@ -55,6 +59,8 @@ pub struct Parts<P: Port, J> {
     pub parked: ParkedReplies<P::Packet>,
     /// The configuration.
     pub snapshot: Arc<Snapshot>,
+    /// The token buckets of all workers.
+    pub limits: Arc<Limits>,
     /// Its counters.
     pub counters: Arc<Counters>,
     /// Its gauges.
@@ -69,6 +75,7 @@ pub struct Parts<P: Port, J> {
 #[derive(Debug)]
 pub struct Worker<P: Port, J> {
     parts: Parts<P, J>,
+    load: Load,
     echo: Box<Echo>,
     burst: Burst<P::Packet>,
 }
@@ -113,7 +120,7 @@ impl<K> Burst<K> {
 #[derive(Debug, Clone, Copy)]
 enum Verdict {
     Host,
-    HandOver(u8),
+    HandOver(u8, Rank),
     Reply(Plan, Arrival),
     Done,
 }
@@ -124,6 +131,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
     pub fn new(parts: Parts<P, J>) -> Self {
         Self {
             parts,
+            load: Load::default(),
             echo: Box::default(),
             burst: Burst::empty(Vec::with_capacity(BURST)),
         }
@@ -162,16 +170,18 @@ impl<P: Port, J: Journal> Worker<P, J> {
     /// Takes what other workers have handed over, then receives one burst from every port; answers
     /// it, and sends what is ready.
     pub fn poll(&mut self, now: Instant) {
-        self.take_over(now);
+        let mut full = self.take_over(now);
         for port in self.parts.ports.numbers() {
             self.parts
                 .ports
                 .receive(port, &mut self.burst.packets, &self.parts.counters);
+            full |= self.burst.packets.len() == BURST;
             if !self.burst.packets.is_empty() {
                 self.burst.ports = [port; BURST];
                 self.answer(now);
             }
         }
+        self.load.note(full);
         self.send(now);
     }
 
@@ -180,25 +190,36 @@ impl<P: Port, J: Journal> Worker<P, J> {
         self.parts.ports.flush(&self.parts.counters);
     }
 
-    /// Answers one burst of each other worker.
+    /// Answers one burst of each other worker; whether one of them may have more.
     #[inline]
-    fn take_over(&mut self, now: Instant) {
+    fn take_over(&mut self, now: Instant) -> bool {
+        let mut full = false;
         for peer in self.parts.peers.numbers() {
+            let mut stale = 0;
             for _ in 0..BURST {
                 match self.parts.peers.take(peer) {
-                    Some(Handed::Message { packet, port }) => self.burst.push(packet, port),
-                    Some(Handed::Yield(ask)) => self.parts.on_ask(&ask, now),
+                    Some(Handed::Message { since, .. })
+                        if since.after(handover::REPEATED) <= now =>
+                    {
+                        stale += 1;
+                    }
+                    Some(Handed::Message { packet, port, .. }) => self.burst.push(packet, port),
+                    Some(Handed::Yield(ask)) => self.parts.on_ask(peer, &ask, now),
+                    Some(Handed::Later(ask)) => self.parts.shard.forget_question(&ask),
                     None => break,
                 }
             }
-            if !self.burst.packets.is_empty() {
-                self.burst.handed = true;
-                let taken = self.burst.packets.len();
+            let taken = self.burst.packets.len() + stale;
+            if taken > 0 {
+                full |= taken == BURST;
                 self.parts.counters.events(Event::TakenOver, taken);
+                self.parts.counters.drops(DropReason::ShedStale, stale);
+                self.burst.handed = true;
                 self.answer(now);
                 self.burst.handed = false;
             }
         }
+        full
     }
 
     /// What time brings and what control asks, in bounded steps.
@@ -240,7 +261,15 @@ impl<P: Port, J: Journal> Worker<P, J> {
         for ((packet, port), verdict) in packets.zip(verdicts) {
             match verdict {
                 Verdict::Host => self.parts.on_frame(packet, port, now),
-                Verdict::HandOver(owner) => self.parts.hand_over(owner, packet, port),
+                Verdict::HandOver(owner, rank) => {
+                    let message = handover::Message {
+                        packet,
+                        port,
+                        rank,
+                        since: now,
+                    };
+                    self.parts.hand_over(owner, message);
+                }
                 Verdict::Reply(plan, arrival) => self.reply(packet, &plan, arrival, now),
                 Verdict::Done => {}
             }
@@ -256,7 +285,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
         reason = "32 queries; the packet path allocates nothing"
     )]
     fn decide(&mut self, burst: &Burst<P::Packet>, verdicts: &mut [Verdict; BURST], now: Instant) {
-        let parts = &mut self.parts;
+        let Self { parts, load, .. } = self;
         let mut queries: [Option<(Query<'_>, Arrival)>; BURST] = [const { None }; BURST];
         let packets = burst.sources().zip(&mut queries);
         for (((packet, source), query), verdict) in packets.zip(verdicts.iter_mut()) {
@@ -264,7 +293,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
                 Received::Host => *verdict = Verdict::Host,
                 Received::Message(message, arrival) => {
                     if let Some(owner) = parts.other_owner(&message) {
-                        *verdict = Verdict::HandOver(owner);
+                        *verdict = Verdict::HandOver(owner, server::glance(&message));
                         continue;
                     }
                     parts.fetch_bucket(&message);
@@ -276,17 +305,24 @@ impl<P: Port, J: Journal> Worker<P, J> {
         for (query, _) in queries.iter().flatten() {
             parts.fetch_slot(query);
         }
-        let mut room = parts.parked.room();
+        let mut gate = Gate::new(load, (&parts.parked, &parts.journal), now);
+        if gate.is_narrow {
+            parts
+                .counters
+                .drops(DropReason::ShedStale, drop_copies(&mut queries));
+        }
         for (query, verdict) in queries.iter().zip(verdicts) {
             let Some((query, arrival)) = query else {
                 continue;
             };
-            if query.kind == MessageType::Request && room == 0 {
-                parts.count(DropReason::ShedRequest);
+            if gate.is_narrow
+                && let Err(reason) = gate.admit(query, &parts.snapshot.config, &parts.shard)
+            {
+                parts.count(reason);
                 continue;
             }
             if let Some(plan) = parts.decide(query, now) {
-                room = room.saturating_sub(usize::from(plan.wait.is_some()));
+                gate.used += usize::from(plan.wait.is_some());
                 *verdict = Verdict::Reply(plan, *arrival);
             }
         }
@@ -405,21 +441,21 @@ impl<P: Port, J: Journal> Parts<P, J> {
         (owner != self.shard.worker()).then_some(owner.0)
     }
 
-    fn hand_over(&mut self, owner: u8, packet: P::Packet, port: u8) {
+    fn hand_over(&mut self, owner: u8, message: handover::Message<P::Packet>) {
         let counters: &Counters = &self.counters;
-        self.peers.give(owner, packet, port, counters);
+        self.peers.give(owner, message, counters);
     }
 
     /// A client of another worker has the reservation of an address that this one has.
     #[cold]
-    fn on_ask(&mut self, ask: &Ask, now: Instant) {
+    fn on_ask(&mut self, peer: usize, ask: &Ask, now: Instant) {
         let (config, journal) = (&self.snapshot.config, &mut self.journal);
-        let ended = self.shard.yield_to(config, ask, (now.secs(), journal));
-        self.counters.event(if ended {
-            Event::Yielded
-        } else {
-            Event::YieldRefused
-        });
+        let event = match self.shard.yield_to(config, ask, (now.secs(), journal)) {
+            Yielded::Ended => Event::Yielded,
+            Yielded::Later if self.peers.put_off(peer, *ask) => Event::YieldPutOff,
+            Yielded::Later | Yielded::Refused => Event::YieldRefused,
+        };
+        self.counters.event(event);
     }
 
     /// Asks another worker to yield an address. A question that finds no room is put again when
@@ -467,6 +503,12 @@ impl<P: Port, J: Journal> Parts<P, J> {
 
     fn decide(&mut self, query: &Query<'_>, now: Instant) -> Option<Plan> {
         let config = &self.snapshot.config;
+        if let Some(network) = config.network(query.network)
+            && let Err(reason) = self.limits.admit(query, network, self.shard.key(), now)
+        {
+            exchange::silence(&self.counters, reason);
+            return None;
+        }
         let decided = server::decide(query, now, config, &mut self.shard, &mut self.journal);
         let Outcome { reply, ask, notice } = decided;
         if let Some(ask) = ask {

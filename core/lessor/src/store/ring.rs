@@ -163,6 +163,18 @@ impl Journal for JournalRing {
         self.room.get() >= ROOM
     }
 
+    fn fill(&self) -> u8 {
+        let places = self.slots.buffer().capacity();
+        if self.room.get() < places / 2 {
+            self.room.set(self.slots.slots());
+        }
+        let used = places.saturating_sub(self.room.get());
+        if used < places / 2 {
+            return 0;
+        }
+        u8::try_from(used.saturating_mul(64) / places.max(1)).map_or(64, |fill| fill.min(64))
+    }
+
     /// A record without an encoding (which an identity of `dhcp_proto` cannot have) ends this
     /// ring: it is counted, its place is never durable, and there is never room again.
     fn append(&mut self, record: &Record<'_>) -> Sequence {

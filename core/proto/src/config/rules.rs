@@ -1,5 +1,6 @@
 //! The knobs of a network, named as in the file; each says the row or section it obeys.
 
+use crate::limit::Rates;
 use crate::time::INFINITE;
 use core::time::Duration;
 
@@ -171,6 +172,8 @@ pub struct Rules {
     pub max_declines: u8,
     /// Largest reply, IP header included (C86).
     pub max_reply: u16,
+    /// How many DISCOVERs are answered.
+    pub rates: Rates,
 }
 
 impl Default for Rules {
@@ -196,6 +199,7 @@ impl Default for Rules {
             probation: Duration::from_hours(24),
             max_declines: 5,
             max_reply: 1500,
+            rates: Rates::default(),
         }
     }
 }

@@ -119,7 +119,7 @@ fn allows(network: &Network, giaddr: Ipv4Addr) -> bool {
 
 /// How long the client says that it has tried (C187). Some write secs with the octets swapped:
 /// nobody tries for whole multiples of 256 s, and only these.
-fn waited(message: &Message<'_>) -> u16 {
+pub(super) fn waited(message: &Message<'_>) -> u16 {
     match message.secs().to_be_bytes() {
         [swapped, 0] => u16::from(swapped),
         _ => message.secs(),

@@ -49,6 +49,12 @@ reasons! {
     OverrideUnknown => "override_unknown",
     /// The client chose another server; our offer is withdrawn (C43).
     OfferWithdrawn => "offer_withdrawn",
+    /// More DISCOVERs of one client than are answered (`discovers_per_client`).
+    IdentityRate => "client_rate",
+    /// More DISCOVERs by one circuit than are answered (`discovers_per_circuit`).
+    CircuitRate => "circuit_rate",
+    /// More DISCOVERs through one relay than are answered (`discovers_per_relay`).
+    RelayRate => "relay_rate",
     /// No address is left (C34).
     NoAddress => "no_address",
     /// The table of bindings is full.

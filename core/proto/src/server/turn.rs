@@ -66,7 +66,7 @@ pub fn decide(
 }
 
 /// What a reservation may know the client by; nothing where nothing is reserved.
-fn keys_of(query: &Query<'_>, network: &Network) -> Keys {
+pub(super) fn keys_of(query: &Query<'_>, network: &Network) -> Keys {
     if !network.has_reservations() {
         return Keys::default();
     }

@@ -1,7 +1,7 @@
 //! What happens to a lease: it begins, ends, is declined, yields. The records are written here too.
 
 use super::claim::{Mercy, Want};
-use super::{Ask, ClientInfo, RETURNING, Shard, Unavailable};
+use super::{Ask, ClientInfo, RETURNING, Shard, Unavailable, Yielded};
 use crate::address::{AddressState, Claim, Space};
 use crate::binding::{BindingState, SlotIndex};
 use crate::circuit;
@@ -217,34 +217,37 @@ impl Shard {
 
     /// Another worker's client has the reservation that a client of this shard is using: its
     /// binding ends, if it is still the one that was meant and not the owner of the reservation
-    /// alone. Whether it ended.
+    /// alone.
     pub fn yield_to(
         &mut self,
         config: &Config,
         ask: &Ask,
         (now, journal): (u32, &mut impl Journal),
-    ) -> bool {
+    ) -> Yielded {
         let space = Space(ask.space);
         let Some(network) = config
             .place_of(space, ask.addr)
             .and_then(|place| config.network(place.network))
         else {
-            return false;
+            return Yielded::Refused;
         };
         let Some(cell) = config.cell(space, ask.addr) else {
-            return false;
+            return Yielded::Refused;
         };
         let Some(slot) = self.holder(config, space, ask.addr) else {
-            return false;
+            return Yielded::Refused;
         };
         let meant = cell.load().generation().number() == ask.generation;
         let fenced = journal.fenced();
         let lost = fenced.is_some_and(|f| f.contains(ask.space, ask.addr));
-        if !meant || lost || !self.has_right(network, slot, ask.addr) || !journal.has_room() {
-            return false;
+        if !meant || lost || !self.has_right(network, slot, ask.addr) {
+            return Yielded::Refused;
+        }
+        if !journal.has_room() {
+            return Yielded::Later;
         }
         self.end_recorded(config, network, slot, (now, journal));
-        true
+        Yielded::Ended
     }
 
     /// Writes what `slot` says to the journal. The caller has seen that there is room.

@@ -43,7 +43,7 @@ pub(crate) use claim::{Mercy, Want};
 pub use housekeeping::Turned;
 pub use restore::Restored;
 pub(crate) use terms::Keys;
-pub use terms::{Ask, Parked};
+pub use terms::{Ask, Parked, Yielded};
 pub use view::BindingView;
 
 /// Set in the network of a slot that holds an offer beside the client's lease.

@@ -31,6 +31,17 @@ pub struct Ask {
     pub generation: u64,
 }
 
+/// What became of a question to yield an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Yielded {
+    /// The binding has ended.
+    Ended,
+    /// It is another one than the asker saw, or the address is its client's alone.
+    Refused,
+    /// The journal has no room for its end: the asker is to put the question again.
+    Later,
+}
+
 /// What a reservation may know a client by.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {

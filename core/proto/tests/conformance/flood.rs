@@ -182,3 +182,45 @@ fn c035_offers_of_what_is_the_clients_own_are_not_cut() {
     assert_eq!(world.shards[0].counts().holds_cut, 0);
     world.send(client(1).select(&offer)).ack();
 }
+
+#[test]
+fn a_message_ranks_by_what_its_client_has_to_lose() {
+    let mut world = home(20, 4096).world();
+    let known = remembered(&mut world, 1);
+    let addr = world.lease(&client(2)).yiaddr();
+    let waits = |secs| Msg {
+        secs,
+        ..stranger(1)
+    };
+    let rank = |world: &World, msg: Msg| world.rank(&msg).number();
+    for (secs, expected) in [(0, 0), (3, 0), (4, 1), (16, 2), (65535, 2)] {
+        assert_eq!(rank(&world, waits(secs)), expected, "{secs} s");
+    }
+    assert_eq!(rank(&world, client(3).inform()), 0);
+    for known in [known[0].0, 2, 200] {
+        assert_eq!(rank(&world, client(known).discover()), 3, "client {known}");
+    }
+    // An offer makes nobody known, unless it is of the client's own address.
+    world.send(stranger(1)).offer();
+    assert_eq!(rank(&world, stranger(1)), 0);
+    world.send(client(1).discover()).offer();
+    assert_eq!(rank(&world, client(1).discover()), 3);
+    for request in [
+        client(3).reboot(addr),
+        client(2).reboot(addr),
+        client(2).release().ciaddr(addr).unicast(SERVER),
+        client(2).decline().requested(addr),
+        // It renews, and has no lease, or not of this address.
+        client(3).renew(addr),
+        client(2).rebind(known[0].1),
+    ] {
+        assert_eq!(rank(&world, request), 4);
+    }
+    for (passed, expected) in [(0, 5), (10, 6), (3000, 7), (560, 8), (20, 8)] {
+        world.pass(passed);
+        assert_eq!(rank(&world, client(2).renew(addr)), expected, "{passed} s");
+        assert_eq!(rank(&world, client(2).rebind(addr)), 9);
+    }
+    world.pass(60);
+    assert_eq!(rank(&world, client(2).renew(addr)), 4, "its lease is over");
+}

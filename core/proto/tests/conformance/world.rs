@@ -11,7 +11,8 @@ use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Cause, Journal, Origin, Record, RecordKind, Sequence};
 use dhcp_proto::restart::{Noted, Reading, Start, longest_grace};
 use dhcp_proto::server::{
-    self, Arrival, Client, Destination, Echo, Notice, Parked, Plan, ReplyKind, Silence, Written,
+    self, Arrival, Client, Destination, Echo, Notice, Parked, Plan, Rank, ReplyKind, Silence,
+    Written,
 };
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::{Instant, Wall};
@@ -592,19 +593,18 @@ impl World {
         answer
     }
 
+    /// What a message is worth to the only shard.
+    pub fn rank(&self, msg: &Msg) -> Rank {
+        let payload = msg.octets();
+        let message = Message::parse_request(&payload).unwrap();
+        let options = message.options().unwrap();
+        let arrival = arrival(msg, &payload);
+        let query = server::admit(&self.config, &KEY, arrival, message, options).unwrap();
+        server::rank(&query, &self.config, &self.shards[0], self.now.secs())
+    }
+
     fn answer(&mut self, msg: &Msg, payload: &[u8]) -> Answer {
-        let arrival = Arrival {
-            origin: Origin {
-                port: msg.port,
-                outer_vid: msg.vids.0,
-                inner_vid: msg.vids.1,
-            },
-            l2_src: msg.l2_src,
-            ip_src: msg.ip_src,
-            ip_dst: msg.ip_dst,
-            src_port: msg.src_port,
-            payload,
-        };
+        let arrival = arrival(msg, payload);
         let parsed = Message::parse_request(payload).and_then(|message| {
             let options = message.options()?;
             options.message_type()?;
@@ -645,7 +645,10 @@ impl World {
                 room: self.room,
             };
             let now = self.now.secs();
-            self.shards[ring].yield_to(&self.config, &ask, (now, &mut journal));
+            let yielded = self.shards[ring].yield_to(&self.config, &ask, (now, &mut journal));
+            if yielded == server::Yielded::Later {
+                self.shards[owner].forget_question(&ask);
+            }
         }
         self.notices.extend(outcome.notice);
         match outcome.reply {
@@ -752,5 +755,20 @@ impl World {
         );
         assert_eq!(counts.clock_held, held);
         assert_eq!(counts.inconsistent, 0, "slot and word disagree: {shard:?}");
+    }
+}
+
+fn arrival<'a>(msg: &Msg, payload: &'a [u8]) -> Arrival<'a> {
+    Arrival {
+        origin: Origin {
+            port: msg.port,
+            outer_vid: msg.vids.0,
+            inner_vid: msg.vids.1,
+        },
+        l2_src: msg.l2_src,
+        ip_src: msg.ip_src,
+        ip_dst: msg.ip_dst,
+        src_port: msg.src_port,
+        payload,
     }
 }

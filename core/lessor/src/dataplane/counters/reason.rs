@@ -55,11 +55,15 @@ pub enum DropReason {
     CarryFull,
     /// The policy said so.
     Refused,
-    /// More work than capacity: a DISCOVER.
+    /// More work than capacity: a DISCOVER or INFORM.
     ShedDiscover,
-    /// More work than capacity: a REQUEST, or no place among the parked replies.
+    /// More work than capacity, or no place among the parked replies: a REQUEST of a client without
+    /// a lease, a RELEASE, a DECLINE.
     ShedRequest,
-    /// More work than capacity: an older copy, or too old.
+    /// More work than capacity, or no place among the parked replies: a renewal.
+    ShedRenewal,
+    /// More work than capacity: a newer copy came with it, or it waited so long that the client
+    /// has sent one.
     ShedStale,
     /// The disk did not confirm the record in time.
     AckTimeout,
@@ -71,7 +75,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::RxRefused,
         Self::NotOurMac,
         Self::NoLink,
@@ -99,6 +103,7 @@ impl DropReason {
         Self::Refused,
         Self::ShedDiscover,
         Self::ShedRequest,
+        Self::ShedRenewal,
         Self::ShedStale,
         Self::AckTimeout,
         Self::Superseded,
@@ -136,6 +141,7 @@ impl DropReason {
             Self::Refused => "refused_by_policy",
             Self::ShedDiscover => "shed_discover",
             Self::ShedRequest => "shed_request",
+            Self::ShedRenewal => "shed_renewal",
             Self::ShedStale => "shed_stale",
             Self::AckTimeout => "ack_timeout",
             Self::Superseded => "superseded",
@@ -185,6 +191,8 @@ pub enum Event {
     YieldLost,
     /// Bindings ended because another worker asked.
     Yielded,
+    /// Such questions that wait for room in the journal: they are asked again.
+    YieldPutOff,
     /// Such questions that changed nothing: the binding was another by then, or stays.
     YieldRefused,
     /// Replies parked until their record is on disk.
@@ -199,7 +207,7 @@ pub enum Event {
 
 impl Event {
     /// Every event, in the order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Received,
         Self::Sent,
         Self::ArpAnswered,
@@ -214,6 +222,7 @@ impl Event {
         Self::YieldAsked,
         Self::YieldLost,
         Self::Yielded,
+        Self::YieldPutOff,
         Self::YieldRefused,
         Self::Parked,
         Self::OptionsDropped,
@@ -239,6 +248,7 @@ impl Event {
             Self::YieldAsked => "yield_asked",
             Self::YieldLost => "yield_lost",
             Self::Yielded => "yielded",
+            Self::YieldPutOff => "yield_put_off",
             Self::YieldRefused => "yield_refused",
             Self::Parked => "parked",
             Self::OptionsDropped => "options_dropped",
