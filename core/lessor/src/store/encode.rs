@@ -11,6 +11,7 @@
 //!
 //! The worker leaves LSN and CRC open; the committer fills both when it takes the record.
 
+use crate::store::crc32c;
 use core::fmt;
 use core::net::Ipv4Addr;
 use dhcp_proto::record::{Cause, MAX_AGENT_INFO, MAX_IDENTITY, Origin, Record, RecordKind};

@@ -16,6 +16,7 @@
 pub mod alarm;
 pub mod batch;
 pub mod commit;
+mod crc32c;
 pub mod encode;
 pub mod error;
 mod fence;

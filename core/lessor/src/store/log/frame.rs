@@ -14,6 +14,7 @@ use super::octets::{field, put, whole_blocks, zero};
 use super::segment::{BLOCK, BLOCK_LEN, SegmentFile};
 use super::{Fault, What};
 use crate::store::batch::{Batch, HEADROOM};
+use crate::store::crc32c;
 use crate::store::encode::{self, Lsn};
 use dhcp_proto::record::Record;
 

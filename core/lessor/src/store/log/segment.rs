@@ -17,6 +17,7 @@
 
 use super::octets::{field, put, zero};
 use super::{Fault, What};
+use crate::store::crc32c;
 use crate::store::encode::Lsn;
 use core::fmt;
 

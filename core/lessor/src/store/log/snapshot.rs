@@ -20,6 +20,7 @@ mod write;
 
 pub(super) use write::Chunks;
 
+use crate::store::crc32c;
 use read::read_chunks;
 
 use super::TimeRecord;

@@ -1,5 +1,6 @@
 //! The files of a store as octets: where things are in them, and checksums that fit again.
 
+use crate::store::crc32c;
 use crate::store::encode;
 
 pub(in crate::store::log) const BLOCK: usize = 4096;
@@ -73,8 +74,8 @@ pub(in crate::store::log) fn mend(name: &str, octets: &mut [u8]) {
     }
     if name == SNAPSHOT {
         for (at, length) in chunks(octets) {
-            let head = crc32c::crc32c(&octets[at..at + 8]);
-            let checksum = crc32c::crc32c_append(head, &octets[at + 12..at + 12 + length]);
+            let content = &octets[at + 12..at + 12 + length];
+            let checksum = crc32c::crc32c_of_both(&octets[at..at + 8], content);
             put(octets, (at + 8, 4), checksum.into());
         }
         return;

@@ -3,6 +3,7 @@
 use super::super::index::{Entry, Index, Reserved};
 use super::super::octets::{field, zero};
 use super::{CHUNK_HEAD, HEAD, MAX_CHUNK, SnapshotHeader, Unfit};
+use crate::store::crc32c;
 use crate::store::encode::Lsn;
 use crate::store::medium::MediumFile;
 
@@ -51,7 +52,7 @@ pub(super) fn read_chunks<F: MediumFile>(
 }
 
 pub(super) fn checksum(head: &[u8; CHUNK_HEAD], content: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&head[..8]), content)
+    crc32c::crc32c_of_both(&head[..8], content)
 }
 
 /// Blocks: space u16, block u32, count u8 (0 is 256), then low octet u8, and generation, LSN and

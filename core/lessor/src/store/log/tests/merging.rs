@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::Store as _;
+use crate::store::crc32c;
 use crate::store::log::HouseView;
 use crate::store::log::house::{Housekeeper, Step};
 use crate::store::log::verify::report;
