@@ -38,6 +38,7 @@ use crate::dataplane::neighbors::Neighbors;
 use crate::dataplane::parked::ParkedReplies;
 use crate::dataplane::port_dpdk::DpdkPort;
 use crate::dataplane::routes::Routes;
+use crate::dataplane::subscription::Publisher;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
 use crate::exit::Exit;
@@ -102,14 +103,19 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         (directory, log.house_meter())
     });
     let devices = devices::open(&settings)?;
-    let snapshot = Arc::new(Snapshot { config, routes });
+    let publisher = Arc::new(Publisher::new(Snapshot { config, routes }));
     let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
-    let committer = commit(engine, drains, &settings, (&start, &snapshot.config))?;
+    let committer = commit(
+        engine,
+        drains,
+        &settings,
+        (&start, &publisher.current().config),
+    )?;
     let assembly = Assembly {
         settings,
         start,
         clock,
-        snapshot,
+        publisher,
         stop,
         house,
         committer: Arc::new(committer),
@@ -172,7 +178,7 @@ struct Assembly {
     settings: Settings,
     start: Start,
     clock: Clock,
-    snapshot: Arc<Snapshot>,
+    publisher: Arc<Publisher>,
     stop: Arc<AtomicBool>,
     house: Option<(PathBuf, HouseMeter)>,
     committer: Arc<Committer>,
@@ -187,10 +193,11 @@ impl Assembly {
     ) -> Result<(), StartError> {
         let Devices { eal, ports, queues } = devices;
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
-        neighbors.keep_routers(self.snapshot.routes.routers(), self.clock.now());
+        let routers = self.publisher.current();
+        neighbors.keep_routers(routers.routes.routers(), self.clock.now());
         let workers = shards.len();
         let mut plane = Plane::new(
-            Arc::clone(&self.snapshot),
+            Arc::clone(&self.publisher),
             Arc::clone(&self.committer),
             (self.start, self.clock),
         );
@@ -215,7 +222,7 @@ impl Assembly {
                 shard,
                 journal,
                 parked: ParkedReplies::new(most, patience),
-                snapshot: Arc::clone(&self.snapshot),
+                snapshot: self.publisher.subscribe(),
                 limits: Arc::clone(&limits),
                 counters,
                 gauges,
@@ -281,8 +288,13 @@ impl Assembly {
         let mut watcher = self.committer.watcher(self.settings.store.ack_timeout);
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
+            self.publisher.tend();
             watch.look(&self.committer);
-            steps.look(&self.clock, &self.committer, &self.snapshot.config);
+            steps.look(
+                &self.clock,
+                &self.committer,
+                &self.publisher.current().config,
+            );
             for handle in handles.iter_mut() {
                 while let Ok(notice) = handle.notices.pop() {
                     tell(&notice);

@@ -45,6 +45,7 @@ impl Shard {
         }
         self.sweep(config, (now, budget), &mut turned);
         turned.cut = self.relieve(config, now, budget);
+        self.regroup_step(config);
         turned
     }
 
