@@ -26,6 +26,7 @@ use lessor::dataplane::port::{Facts, Port as _, RxChecksum};
 use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
 use lessor::dataplane::routes::Routes;
+use lessor::dataplane::subscription::Publisher;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, JournalRing};
 use lessor::store::{Batch, Lsn, ring};
@@ -73,7 +74,7 @@ impl Bench {
         let config = configure(spec);
         let (ports, wire) = devices(workers);
         let shards = shards(&config, (2 * LEASED, LEASED), workers);
-        let snapshot = Arc::new(Snapshot { config, routes });
+        let publisher = Publisher::new(Snapshot { config, routes });
         let neighbors = Arc::new(Neighbors::new(64, 1));
         let limits = Arc::new(Limits::new(2 * LEASED as usize, NOW));
         let many = usize::from(workers);
@@ -89,7 +90,7 @@ impl Bench {
                 shard,
                 journal,
                 parked: ParkedReplies::new(1024, Duration::from_secs(2)),
-                snapshot: Arc::clone(&snapshot),
+                snapshot: publisher.subscribe(),
                 limits: Arc::clone(&limits),
                 counters: Arc::new(Counters::new()),
                 gauges: Arc::new(Gauges::default()),

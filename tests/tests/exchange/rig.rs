@@ -1,7 +1,7 @@
 //! A worker of the product on a device in memory.
 
 use crate::frames::{Client, SERVER_MAC};
-use dhcp_proto::address::{Directory, Space, Worker as Number};
+use dhcp_proto::address::{Space, Worker as Number};
 use dhcp_proto::binding::{Bindings, Sizes, Storage};
 use dhcp_proto::config::{
     Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionSet, PoolSpec,
@@ -11,11 +11,12 @@ use dhcp_proto::identity::{HashKey, IdentityMode};
 use dhcp_proto::limit::Limits;
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::Instant;
-use dhcp_wire::dhcp::{Message, MessageType};
+use dhcp_wire::dhcp::{Message, MessageType, code};
 use dhcp_wire::ethernet::{Ethernet, Mac};
 use dhcp_wire::frame::{self, Offloads};
 use dhcp_wire::ipv4::Ipv4;
 use dhcp_wire::udp::Udp;
+use lessor::appliance::bindings;
 use lessor::dataplane::counters::{Counters, Group, Snapshot as Counted};
 use lessor::dataplane::desk::{Inquiry, desk};
 use lessor::dataplane::exchange::Snapshot;
@@ -28,6 +29,7 @@ use lessor::dataplane::port::{Facts, Port, RxChecksum};
 use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
 use lessor::dataplane::routes::Routes;
+use lessor::dataplane::subscription::Publisher;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::Batch;
 use lessor::store::Lsn;
@@ -65,13 +67,14 @@ pub struct Sent {
     pub yiaddr: Ipv4Addr,
     pub xid: u32,
     pub chaddr: Mac,
+    pub lease: Option<u32>,
 }
 
 fn prefix(addr: [u8; 4], len: u8) -> Prefix {
     Prefix::new(addr.into(), len).unwrap()
 }
 
-fn network(key: u32, name: &str, net: [u8; 3]) -> NetworkSpec {
+pub fn network(key: u32, name: &str, net: [u8; 3]) -> NetworkSpec {
     NetworkSpec {
         name: name.into(),
         key: NetworkKey(key),
@@ -85,7 +88,7 @@ fn network(key: u32, name: &str, net: [u8; 3]) -> NetworkSpec {
     }
 }
 
-fn subnet([a, b, c]: [u8; 3]) -> SubnetSpec {
+pub fn subnet([a, b, c]: [u8; 3]) -> SubnetSpec {
     SubnetSpec {
         prefix: prefix([a, b, c, 0], 24),
         pools: vec![PoolSpec {
@@ -100,7 +103,7 @@ fn subnet([a, b, c]: [u8; 3]) -> SubnetSpec {
     }
 }
 
-fn link(vids: (u16, u16), addr: [u8; 4]) -> Link {
+pub fn link(vids: (u16, u16), addr: [u8; 4]) -> Link {
     let address = LinkAddress {
         addr: addr.into(),
         prefix: prefix(addr, 24),
@@ -134,16 +137,14 @@ pub fn spec() -> Spec {
 /// The configuration, with a word for each address that it names.
 pub fn snapshot(spec: Spec) -> Snapshot {
     let routes = Routes::new(&spec.links, &spec.service_addresses, &[]);
-    let mut directory = Directory::builder(None);
-    for network in &spec.networks {
-        for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
-            directory.name_range(Space(0), pool.first, pool.last);
-        }
-        for reservation in &network.reservations {
-            directory.name(Space(0), reservation.addr);
-        }
-    }
-    let config = Config::new(spec, directory.build());
+    let config = bindings::configure(spec, None);
+    Snapshot { config, routes }
+}
+
+/// The one that takes the place of `previous`.
+pub fn successor(spec: Spec, previous: &Snapshot, done: u64) -> Snapshot {
+    let routes = Routes::new(&spec.links, &spec.service_addresses, &[]);
+    let config = bindings::succeed(spec, &previous.config, done);
     Snapshot { config, routes }
 }
 
@@ -184,7 +185,7 @@ pub fn alone<P: Port>(ports: impl IntoIterator<Item = P>, spec: Spec) -> Alone<P
         shard: shard(&snapshot.config, 0, 1),
         journal,
         parked: ParkedReplies::new(MAX_PARKED, Duration::from_secs(2)),
-        snapshot: Arc::new(snapshot),
+        snapshot: Publisher::new(snapshot).subscribe(),
         limits: Arc::new(Limits::new(2048, NOW)),
         counters: Arc::clone(&counters),
         gauges: Arc::new(Gauges::default()),
@@ -321,5 +322,6 @@ pub fn parse(octets: &[u8]) -> Option<Sent> {
         yiaddr: message.yiaddr(),
         xid: message.xid(),
         chaddr: Mac(message.chaddr().try_into().unwrap()),
+        lease: options.u32(code::LEASE_TIME),
     })
 }

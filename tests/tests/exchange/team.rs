@@ -10,7 +10,6 @@ use dhcp_proto::limit::Limits;
 use dhcp_proto::time::Instant;
 use lessor::dataplane::counters::{Counters, Group, Snapshot as Counted};
 use lessor::dataplane::desk::{Inquiry, desk};
-use lessor::dataplane::exchange::Snapshot;
 use lessor::dataplane::gauges::Gauges;
 use lessor::dataplane::handover;
 use lessor::dataplane::host::Host;
@@ -18,6 +17,7 @@ use lessor::dataplane::neighbors::Neighbors;
 use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port_mem::{MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
+use lessor::dataplane::subscription::{NotTaken, Publisher};
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, Halt, JournalRing, ring};
 use lessor::store::{Batch, Lsn};
@@ -81,12 +81,14 @@ pub struct Team {
     pub size: Size,
     pub dice: Dice,
     pub now: Instant,
-    snapshot: Arc<Snapshot>,
+    /// Control's side of the configuration.
+    pub publisher: Publisher,
 }
 
 impl Team {
     pub fn new(size: Size, spec: Spec) -> Self {
-        let snapshot = Arc::new(rig::snapshot(spec));
+        let publisher = Publisher::new(rig::snapshot(spec));
+        let snapshot = publisher.current();
         let workers = usize::from(size.workers);
         let (ports, wire) = MemPort::of_queues(device(size.packets), workers, size.queues);
         let mut ports: Vec<_> = ports.into_iter().map(|port| Ports::new([port])).collect();
@@ -108,7 +110,7 @@ impl Team {
                 shard: rig::shard(&snapshot.config, me, size.workers.into()),
                 journal,
                 parked: ParkedReplies::new(size.parked, Duration::from_secs(2)),
-                snapshot: Arc::clone(&snapshot),
+                snapshot: publisher.subscribe(),
                 limits: Arc::clone(&limits),
                 counters: Arc::clone(&counters),
                 gauges: Arc::clone(&gauges),
@@ -131,7 +133,7 @@ impl Team {
             size,
             dice: Dice(1),
             now,
-            snapshot,
+            publisher,
         }
     }
 
@@ -145,6 +147,19 @@ impl Team {
         let mut identity = vec![2, 1];
         identity.extend_from_slice(&client.mac.0);
         self.owner(&identity)
+    }
+
+    /// Publishes a configuration; each worker takes it in its next housekeeping.
+    pub fn publish(&self, spec: Spec) {
+        let published = self
+            .publisher
+            .publish::<NotTaken>(|previous, done| Ok(rig::successor(spec, previous, done)));
+        published.unwrap();
+    }
+
+    /// Lets one worker do its housekeeping.
+    pub fn housekeep_of(&mut self, worker: usize) {
+        self.members[worker].worker.housekeep(self.now);
     }
 
     /// Puts a frame into a queue of the device.
@@ -264,7 +279,8 @@ impl Team {
 
     /// What the word of an address says.
     pub fn word(&self, addr: Ipv4Addr) -> Word {
-        self.snapshot.config.cell(Space(0), addr).unwrap().load()
+        let snapshot = self.publisher.current();
+        snapshot.config.cell(Space(0), addr).unwrap().load()
     }
 
     #[track_caller]

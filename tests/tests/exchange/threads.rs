@@ -11,7 +11,6 @@ use dpdk::{Eal, EalConfig, Mempool, MempoolConfig, Port as Device, PortConfig, S
 use lessor::dataplane::clock::Clock;
 use lessor::dataplane::counters::{Counters, DropReason, Event, Group, Snapshot as Counted};
 use lessor::dataplane::desk::{Inquiry, desk};
-use lessor::dataplane::exchange::Snapshot;
 use lessor::dataplane::gauges::Gauges;
 use lessor::dataplane::handover;
 use lessor::dataplane::host::Host;
@@ -20,6 +19,7 @@ use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port::RxChecksum;
 use lessor::dataplane::port_dpdk::DpdkPort;
 use lessor::dataplane::ports::{BURST, Ports};
+use lessor::dataplane::subscription::Publisher;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::JournalRing;
 use lessor::store::{CommitOptions, Committer, NullStore, ring};
@@ -70,8 +70,8 @@ struct Server {
 
 impl Server {
     fn start(eal: &'static Eal, pool: &'static Mempool, started: StartedPort) -> Self {
-        let Snapshot { config, routes } = rig::snapshot(spec());
-        let snapshot = Arc::new(Snapshot { config, routes });
+        let publisher = Publisher::new(rig::snapshot(spec()));
+        let snapshot = publisher.current();
         let (rings, drains): (Vec<_>, Vec<_>) = (0..WORKERS).map(|_| ring(1024)).unzip();
         let options = CommitOptions::default();
         let committer = Committer::start(NullStore::new(), drains, options).unwrap();
@@ -107,7 +107,7 @@ impl Server {
                 shard,
                 journal,
                 parked: ParkedReplies::new(256, Duration::from_secs(2)),
-                snapshot: Arc::clone(&snapshot),
+                snapshot: publisher.subscribe(),
                 limits: Arc::clone(&limits),
                 counters: Arc::clone(&counters),
                 gauges: Arc::new(Gauges::default()),

@@ -1,6 +1,6 @@
 //! From the store to the shards: what a start reads before any worker runs.
 
-use dhcp_proto::address::{Block, Directory, Space, Worker};
+use dhcp_proto::address::{Block, Directory, DirectoryBuilder, Space, Worker};
 use dhcp_proto::binding::{Bindings, Bucket, Page, Sizes, Slot, Storage};
 use dhcp_proto::config::{Config, Spec};
 use dhcp_proto::identity::{HashKey, shard_of};
@@ -32,6 +32,25 @@ struct Tally {
 #[must_use]
 pub fn configure(spec: Spec, recovered: Option<&Recovered>) -> Config {
     let mut directory = Directory::builder(None);
+    name(&mut directory, &spec);
+    // Words come in blocks of 256, and to name one address makes its block.
+    for (space, first) in recovered.into_iter().flat_map(Recovered::blocks) {
+        directory.name(Space(space), first);
+    }
+    Config::new(spec, directory.build_in(words))
+}
+
+/// The configuration that takes the place of `previous`, which must be the newest there is; `done`
+/// as [`Config::succeed`] has it. Words are made before any worker sees it.
+#[must_use]
+pub fn succeed(spec: Spec, previous: &Config, done: u64) -> Config {
+    let mut directory = Directory::builder(Some(previous.directory()));
+    name(&mut directory, &spec);
+    Config::succeed(spec, directory.build_in(words), previous, done)
+}
+
+/// Names every address of `spec`.
+fn name(directory: &mut DirectoryBuilder, spec: &Spec) {
     for network in &spec.networks {
         for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
             directory.name_range(network.space, pool.first, pool.last);
@@ -40,11 +59,6 @@ pub fn configure(spec: Spec, recovered: Option<&Recovered>) -> Config {
             directory.name(network.space, reservation.addr);
         }
     }
-    // Words come in blocks of 256, and to name one address makes its block.
-    for (space, first) in recovered.into_iter().flat_map(Recovered::blocks) {
-        directory.name(Space(space), first);
-    }
-    Config::new(spec, directory.build_in(words))
 }
 
 /// Memory for blocks of words, on huge pages if there are enough; none means the heap's.

@@ -5,9 +5,9 @@
 //!   SIGTERM ─► workers send what is parked ─► committer writes the last batch ─► ports close
 //! ```
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,14 +18,15 @@ use dhcp_proto::restart::{Reading, Start, longest_grace};
 use dhcp_proto::server::{Notice, NoticeKind};
 use dhcp_proto::shard::Shard;
 use rtrb::{Consumer, RingBuffer};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{error, info, warn};
 
 use super::bindings;
 use super::devices::{self, Devices};
 use super::plane::Plane;
+use super::reload::Reloader;
 use super::{StartError, place, time};
-use crate::config::{Engine, OnStoreFailure, Settings};
+use crate::config::{Engine, Machine, OnStoreFailure, Settings};
 use crate::control;
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::Counters;
@@ -38,6 +39,7 @@ use crate::dataplane::neighbors::Neighbors;
 use crate::dataplane::parked::ParkedReplies;
 use crate::dataplane::port_dpdk::DpdkPort;
 use crate::dataplane::routes::Routes;
+use crate::dataplane::subscription::Publisher;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
 use crate::exit::Exit;
@@ -66,10 +68,10 @@ struct Handle {
 }
 
 /// Runs the appliance until it is asked to stop.
-pub(super) fn run(settings: Settings) -> Result<(), StartError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
+pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
+    let (stop, reload) = (Arc::default(), Arc::default());
+    for (signal, flag) in [(SIGINT, &stop), (SIGTERM, &stop), (SIGHUP, &reload)] {
+        signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|error| {
             StartError::new(Exit::OsError, "signals cannot be caught").because(error)
         })?;
     }
@@ -102,15 +104,23 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         (directory, log.house_meter())
     });
     let devices = devices::open(&settings)?;
-    let snapshot = Arc::new(Snapshot { config, routes });
+    let publisher = Arc::new(Publisher::new(Snapshot { config, routes }));
     let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
-    let committer = commit(engine, drains, &settings, (&start, &snapshot.config))?;
+    let committer = commit(
+        engine,
+        drains,
+        &settings,
+        (&start, &publisher.current().config),
+    )?;
     let assembly = Assembly {
         settings,
         start,
         clock,
-        snapshot,
+        publisher,
         stop,
+        reload,
+        // As the server was started in this directory, so is it read again.
+        file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
         house,
         committer: Arc::new(committer),
     };
@@ -172,8 +182,11 @@ struct Assembly {
     settings: Settings,
     start: Start,
     clock: Clock,
-    snapshot: Arc<Snapshot>,
+    publisher: Arc<Publisher>,
     stop: Arc<AtomicBool>,
+    /// Raised by SIGHUP.
+    reload: Arc<AtomicBool>,
+    file: PathBuf,
     house: Option<(PathBuf, HouseMeter)>,
     committer: Arc<Committer>,
 }
@@ -187,10 +200,12 @@ impl Assembly {
     ) -> Result<(), StartError> {
         let Devices { eal, ports, queues } = devices;
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
-        neighbors.keep_routers(self.snapshot.routes.routers(), self.clock.now());
+        let routers = self.publisher.current();
+        neighbors.keep_routers(routers.routes.routers(), self.clock.now());
         let workers = shards.len();
+        let reloader = Arc::new(self.reloader(&neighbors));
         let mut plane = Plane::new(
-            Arc::clone(&self.snapshot),
+            Arc::clone(&reloader),
             Arc::clone(&self.committer),
             (self.start, self.clock),
         );
@@ -215,7 +230,7 @@ impl Assembly {
                 shard,
                 journal,
                 parked: ParkedReplies::new(most, patience),
-                snapshot: Arc::clone(&self.snapshot),
+                snapshot: self.publisher.subscribe(),
                 limits: Arc::clone(&limits),
                 counters,
                 gauges,
@@ -225,7 +240,7 @@ impl Assembly {
             let thread = self.spawn(worker, eal, index, workers)?;
             handles.push(Handle { thread, notices });
         }
-        let ended = self.attend(plane, &mut handles);
+        let ended = self.attend(plane, &reloader, &mut handles);
         self.stop.store(true, Ordering::Relaxed);
         for handle in handles {
             if handle.thread.join().is_err() {
@@ -265,7 +280,12 @@ impl Assembly {
     }
 
     /// Serves control and logs what the workers notice, until something asks to stop.
-    fn attend(&self, plane: Plane, handles: &mut [Handle]) -> Result<(), StartError> {
+    fn attend(
+        &self,
+        plane: Plane,
+        reloader: &Arc<Reloader>,
+        handles: &mut [Handle],
+    ) -> Result<(), StartError> {
         let socket = &self.settings.server.control;
         let plane: Arc<dyn control::ControlPlane> = Arc::new(plane);
         let _served = control::Server::start(socket, plane)
@@ -276,13 +296,19 @@ impl Assembly {
             control = %socket.display(),
             "serving"
         );
+        self.heed_sighup(reloader)?;
         let mut watch = time::Watch::new(&self.committer);
         let mut steps = time::Steps::default();
         let mut watcher = self.committer.watcher(self.settings.store.ack_timeout);
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
+            self.publisher.tend();
             watch.look(&self.committer);
-            steps.look(&self.clock, &self.committer, &self.snapshot.config);
+            steps.look(
+                &self.clock,
+                &self.committer,
+                &self.publisher.current().config,
+            );
             for handle in handles.iter_mut() {
                 while let Ok(notice) = handle.notices.pop() {
                     tell(&notice);
@@ -296,6 +322,37 @@ impl Assembly {
         }
         info!(event = %Event::ServerStopping, "asked to stop");
         Ok(())
+    }
+
+    fn reloader(&self, neighbors: &Arc<Neighbors>) -> Reloader {
+        Reloader {
+            file: self.file.clone(),
+            machine: Machine::of(&self.settings),
+            publisher: Arc::clone(&self.publisher),
+            neighbors: Arc::clone(neighbors),
+            clock: self.clock,
+            one: Mutex::default(),
+        }
+    }
+
+    /// Reloads whenever SIGHUP came, on a thread of its own: a large file takes its time. One that
+    /// came during the start is heeded now.
+    fn heed_sighup(&self, reloader: &Arc<Reloader>) -> Result<(), StartError> {
+        let (stop, reload) = (Arc::clone(&self.stop), Arc::clone(&self.reload));
+        let reloader = Arc::clone(reloader);
+        let heed = move || {
+            while !stop.load(Ordering::Relaxed) {
+                if reload.swap(false, Ordering::Relaxed) {
+                    reloader.reload(false);
+                }
+                thread::sleep(LOOK);
+            }
+        };
+        let named = thread::Builder::new().name("reload".into());
+        let started = named.spawn(heed);
+        started
+            .map(drop)
+            .map_err(|error| StartError::new(Exit::OsError, "no thread for reloads").because(error))
     }
 
     /// Notices a store that is slow; ends the server when commits fail, if that is how it is

@@ -7,22 +7,23 @@ use std::time::{Duration, Instant};
 
 use dhcp_proto::address::{AddressState, Space};
 use dhcp_proto::binding::BindingState;
-use dhcp_proto::config::{Network, Pool, Subnet};
+use dhcp_proto::config::{Config, Network, Pool, Subnet};
 use dhcp_proto::record::{Cause, Record, RecordKind};
 use dhcp_proto::restart::Start;
 use dhcp_proto::shard::BindingView;
 use tracing::info;
 
+use super::reload::Reloader;
 use super::time;
 use crate::control::{
-    ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, State, Stats, StoreStats,
-    StoreTrouble,
+    ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, ReloadReport, State, Stats,
+    StoreStats, StoreTrouble,
 };
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::{self, Counters, DropReason};
 use crate::dataplane::desk::Inquiry;
-use crate::dataplane::exchange::Snapshot;
 use crate::dataplane::gauges::{Gauges, GaugesView};
+use crate::dataplane::subscription::Publisher;
 use crate::event::Event;
 use crate::store::log::HouseMeter;
 use crate::store::{ClockHold, Committer};
@@ -43,7 +44,8 @@ const OF_WORKER: [counters::Event; 5] = [
 #[derive(Debug)]
 pub(super) struct Plane {
     began: Instant,
-    snapshot: Arc<Snapshot>,
+    publisher: Arc<Publisher>,
+    reloader: Arc<Reloader>,
     committer: Arc<Committer>,
     /// The directory of the store, and who knows of its upkeep; none with `engine = "none"`.
     house: Option<(PathBuf, HouseMeter)>,
@@ -58,13 +60,14 @@ pub(super) struct Plane {
 
 impl Plane {
     pub(super) fn new(
-        snapshot: Arc<Snapshot>,
+        reloader: Arc<Reloader>,
         committer: Arc<Committer>,
         (start, clock): (Start, Clock),
     ) -> Self {
         Self {
             began: Instant::now(),
-            snapshot,
+            publisher: Arc::clone(&reloader.publisher),
+            reloader,
             committer,
             house: None,
             start,
@@ -131,7 +134,7 @@ impl Plane {
         }
     }
 
-    fn pool(&self, network: &Network, subnet: &Subnet, pool: &Pool) -> PoolStats {
+    fn pool(config: &Config, network: &Network, subnet: &Subnet, pool: &Pool) -> PoolStats {
         let mut counted = PoolStats {
             network: network.name.clone(),
             first: pool.first,
@@ -149,7 +152,7 @@ impl Plane {
                 counted.excluded += 1;
                 continue;
             }
-            let Some(cell) = self.snapshot.config.cell(network.space, addr) else {
+            let Some(cell) = config.cell(network.space, addr) else {
                 continue;
             };
             match cell.load().state() {
@@ -184,7 +187,8 @@ impl Plane {
 
     /// Asks the worker that the address's word names.
     fn ask(&self, space: Space, addr: Ipv4Addr) -> Option<BindingView> {
-        let owner = self.snapshot.config.cell(space, addr)?.load().owner();
+        let snapshot = self.publisher.current();
+        let owner = snapshot.config.cell(space, addr)?.load().owner();
         let inquiry = self.inquiries.get(usize::from(owner.0))?;
         let mut inquiry = inquiry.lock().unwrap_or_else(PoisonError::into_inner);
         inquiry.ask(space, addr).ok().flatten()
@@ -210,12 +214,14 @@ impl ControlPlane for Plane {
         stats.add("clock", "steps", self.committer.clock_steps());
         self.worker_counters(&mut stats);
         self.store_counters(&mut stats);
-        for network in self.snapshot.config.networks() {
+        let snapshot = self.publisher.current();
+        let config = &snapshot.config;
+        for network in config.networks() {
             for subnet in &network.subnets {
                 let pools = subnet
                     .pools
                     .iter()
-                    .map(|pool| self.pool(network, subnet, pool));
+                    .map(|pool| Self::pool(config, network, subnet, pool));
                 stats.pools.extend(pools);
             }
         }
@@ -267,6 +273,10 @@ impl ControlPlane for Plane {
         };
         let lease = Lease::new(&record, 0)?;
         Some(Lease { state, ..lease })
+    }
+
+    fn reload(&self, force: bool) -> ReloadReport {
+        self.reloader.reload(force)
     }
 
     fn clock(&self) -> ClockReport {

@@ -25,6 +25,7 @@ pub mod port_mem;
 pub mod port_pcap;
 pub mod ports;
 pub mod routes;
+pub mod subscription;
 pub mod waiting;
 pub mod way;
 pub mod worker;

@@ -36,6 +36,7 @@ use super::host::{Host, Net};
 use super::parked::{Due, ParkedReplies};
 use super::port::{Facts, Packet, Port};
 use super::ports::{BURST, Ports};
+use super::subscription::Subscription;
 
 /// Polls between two turns of housekeeping.
 const POLLS: u32 = 256;
@@ -58,7 +59,7 @@ pub struct Parts<P: Port, J> {
     /// Its parked replies.
     pub parked: ParkedReplies<P::Packet>,
     /// The configuration.
-    pub snapshot: Arc<Snapshot>,
+    pub snapshot: Subscription,
     /// The token buckets of all workers.
     pub limits: Arc<Limits>,
     /// Its counters.
@@ -236,6 +237,9 @@ impl<P: Port, J: Journal> Worker<P, J> {
             desk,
             ..
         } = &mut self.parts;
+        if snapshot.turn(shard).is_some_and(|changed| changed.announce) {
+            host.on_reload();
+        }
         let Snapshot { config, routes } = &**snapshot;
         shard.turn(config, now.secs(), TIMERS, journal);
         host.tick(

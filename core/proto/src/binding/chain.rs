@@ -40,6 +40,15 @@ impl<const WHICH: usize> Chains<WHICH> {
         Some(number)
     }
 
+    /// Moves the heads to `memory` and leaves there what they had, unless it is too small.
+    pub(super) fn move_to(&mut self, memory: &mut Vec<Links>) {
+        memory.clear();
+        if memory.capacity() >= self.heads.len() {
+            memory.extend_from_slice(&self.heads);
+            core::mem::swap(memory, &mut self.heads);
+        }
+    }
+
     pub(super) fn first(&self, chain: u32) -> Option<SlotIndex> {
         self.heads.get(chain as usize)?.next.as_slot()
     }

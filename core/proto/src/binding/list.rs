@@ -2,13 +2,32 @@
 
 use super::Bindings;
 use super::chain::{Chains, LIST};
-use super::slot::SlotIndex;
+use super::slot::{Links, SlotIndex};
+use alloc::vec::Vec;
 
 /// The number of a list of slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ListId(u32);
 
+/// Memory for lists.
+#[derive(Debug)]
+pub struct ListMemory(pub(super) Vec<Links>);
+
+impl ListMemory {
+    /// Room for `lists` lists.
+    #[must_use]
+    pub fn new(lists: usize) -> Self {
+        Self(Vec::with_capacity(lists))
+    }
+}
+
 impl Bindings {
+    /// Moves the lists to `memory`, which then is what they had. Nothing happens if that is too
+    /// small. Nothing is allocated here, nor by [`Bindings::add_list`] while there is room.
+    pub fn move_lists(&mut self, memory: &mut ListMemory) {
+        self.lists.move_to(&mut memory.0);
+    }
+
     /// Makes an empty list. It allocates, and is there for good: a matter of configuration.
     ///
     /// `None` after 2^31 lists.

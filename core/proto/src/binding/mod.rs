@@ -26,7 +26,7 @@ mod table;
 mod wheel;
 
 pub use arena::ArenaFull;
-pub use list::ListId;
+pub use list::{ListId, ListMemory};
 pub use page::Page;
 pub use slot::{BindingState, Slot, SlotIndex};
 pub use storage::{Sizes, Storage};

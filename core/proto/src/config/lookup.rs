@@ -2,8 +2,9 @@
 
 use super::own::Own;
 use super::vlan::ByTags;
-use super::{Link, LinkAddress, Network, NetworkKey, Spec, Subnet, Vlans};
+use super::{Link, LinkAddress, Network, NetworkKey, Regroup, Spec, Subnet, Vlans};
 use crate::address::{Cell, Directory, Space};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
@@ -29,11 +30,11 @@ pub struct Place {
 }
 
 #[derive(Debug)]
-struct Range {
-    space: Space,
-    first: u32,
-    last: u32,
-    place: Place,
+pub(super) struct Range {
+    pub(super) space: Space,
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) place: Place,
 }
 
 /// One snapshot of the configuration, shared by all workers.
@@ -43,12 +44,16 @@ pub struct Config {
     by_tags: ByTags,
     service_addresses: Vec<(Space, Ipv4Addr)>,
     own: Own,
-    networks: Vec<Network>,
+    /// Those of the file, and behind them those that are gone and may have bindings.
+    pub(super) networks: Vec<Network>,
+    /// How many are of the file.
+    pub(super) live: usize,
     /// Keys are interned from 0 on.
     by_key: Vec<Option<NetworkIndex>>,
     /// Subnets of all networks, sorted by space and first address.
-    ranges: Vec<Range>,
+    pub(super) ranges: Vec<Range>,
     directory: Directory,
+    pub(super) regroup: Arc<Regroup>,
 }
 
 impl Config {
@@ -56,9 +61,16 @@ impl Config {
     /// store; hints are made from what its words say now.
     #[must_use]
     pub fn new(spec: Spec, directory: Directory) -> Self {
+        Self::index(spec, directory, Vec::new())
+    }
+
+    /// As [`Config::new`], with networks that are known by their keys alone.
+    pub(super) fn index(spec: Spec, directory: Directory, departed: Vec<Network>) -> Self {
         let own = Own::new(&spec);
         let networks = spec.networks.into_iter();
-        let networks: Vec<_> = networks.map(|n| Network::new(n, &directory)).collect();
+        let mut networks: Vec<_> = networks.map(|n| Network::new(n, &directory)).collect();
+        let live = networks.len();
+        networks.extend(departed);
         let mut ranges: Vec<_> = (0u32..).zip(&networks).flat_map(ranges_of).collect();
         ranges.sort_by_key(|r| (r.space.0, r.first));
         let keys = networks
@@ -79,16 +91,24 @@ impl Config {
             service_addresses: spec.service_addresses,
             own,
             networks,
+            live,
             by_key,
             ranges,
             directory,
+            regroup: Arc::default(),
         }
     }
 
     /// The networks, in the order of the file.
     #[must_use]
     pub fn networks(&self) -> &[Network] {
-        &self.networks
+        self.networks.get(..self.live).unwrap_or(&[])
+    }
+
+    /// All keys are below this number.
+    #[must_use]
+    pub fn keys(&self) -> u32 {
+        u32::try_from(self.by_key.len()).unwrap_or(u32::MAX)
     }
 
     /// A network.
@@ -97,7 +117,7 @@ impl Config {
         self.networks.get(index.0 as usize)
     }
 
-    /// The network of a key.
+    /// The network of a key; also one that is gone, which has no subnets.
     #[must_use]
     pub fn network_by_key(&self, key: NetworkKey) -> Option<&Network> {
         let index = self.by_key.get(key.0 as usize).copied().flatten()?;
@@ -145,6 +165,12 @@ impl Config {
     #[must_use]
     pub fn is_ours(&self, space: Space, addr: Ipv4Addr) -> bool {
         self.own.has(space, addr)
+    }
+
+    /// The service addresses, in the order of the file.
+    #[must_use]
+    pub fn service_addresses(&self) -> &[(Space, Ipv4Addr)] {
+        &self.service_addresses
     }
 
     /// Whether `addr` is a service address in `space`.

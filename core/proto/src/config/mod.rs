@@ -9,6 +9,7 @@ mod lookup;
 mod options;
 mod own;
 mod pool;
+mod regroup;
 mod rules;
 mod vlan;
 
@@ -22,9 +23,11 @@ use core::net::Ipv4Addr;
 use siphasher::sip::SipHasher13;
 
 use demand::Demand;
+use lookup::Range;
 pub use lookup::{Config, LinkIndex, NetworkIndex, Place, SubnetIndex};
 pub use options::{OptionEntry, OptionSet};
 pub use pool::{Pool, PoolSpec};
+pub use regroup::Regroup;
 pub use rules::{InformReply, LeaseTimes, Mark, OnMove, RoutedNak, Rules};
 pub use vlan::{Vlans, overlapping};
 
@@ -265,6 +268,23 @@ impl Network {
             reserved_for,
             reserved,
             demand,
+        }
+    }
+
+    /// What is kept of a network that is gone: enough for its bindings to end in order.
+    fn departed(network: &Self) -> Self {
+        Self {
+            name: network.name.clone(),
+            key: network.key,
+            space: network.space,
+            identity: network.identity,
+            rules: network.rules,
+            ignored_client_ids: Vec::new(),
+            relays: None,
+            subnets: Vec::new(),
+            reserved_for: HashMap::default(),
+            reserved: HashMap::default(),
+            demand: Demand::of(&[]),
         }
     }
 

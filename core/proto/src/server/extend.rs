@@ -32,15 +32,7 @@ impl<J: Journal> Turn<'_, J> {
                 .unwrap_or_else(|| self.on_own(own, addr)),
             Some(BindingState::Active) if !self.network.rules.extend => {
                 // C53: the lease runs out as it was granted.
-                let left = self.remaining(slot);
-                if left > 0 && self.shard.is_clock_held(slot) {
-                    // What the client is told of a lease that the clock held has to be on record.
-                    self.renew(slot, left)
-                } else if left > 0 {
-                    self.acknowledge_again(slot)
-                } else {
-                    self.on_own(own, addr)
-                }
+                self.run_out(slot).unwrap_or_else(|| self.on_own(own, addr))
             }
             Some(
                 BindingState::Active

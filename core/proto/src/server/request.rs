@@ -23,6 +23,17 @@ pub(super) enum Request {
     Extending(Ipv4Addr),
 }
 
+/// What a client has in the address of its binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// It may go on with it.
+    Good,
+    /// A reload has taken it out of the pools: the lease is kept to its end.
+    Outside,
+    /// It is kept for another, excluded, or of no subnet.
+    Lost,
+}
+
 impl<J: Journal> Turn<'_, J> {
     pub(super) fn on_request(&mut self) -> Outcome {
         let request = match self.classify() {
@@ -190,8 +201,10 @@ impl<J: Journal> Turn<'_, J> {
         let (Some(slot), Some(cell)) = (slot, self.config.cell(self.network.space, addr)) else {
             return self.nak();
         };
-        if !self.is_allowed(slot, addr) {
-            return self.refuse(slot);
+        match self.claim_of(slot, addr) {
+            Hold::Good => {}
+            Hold::Outside => return self.run_out(slot).unwrap_or_else(|| self.refuse(slot)),
+            Hold::Lost => return self.refuse(slot),
         }
         if self.shard.is_own(cell, slot) && cell.load().state() == AddressState::Bound {
             return self.ack(slot);
@@ -211,24 +224,40 @@ impl<J: Journal> Turn<'_, J> {
         }
     }
 
-    /// Whether the holder of `slot` may go on with `addr`.
-    fn is_allowed(&self, slot: SlotIndex, addr: Ipv4Addr) -> bool {
-        let pool = self
-            .network
-            .subnet_of(addr)
-            .and_then(|(_, subnet)| subnet.pool_of(addr));
-        match self.network.reserved(addr) {
-            Some(_) => self.reservation() == Some(addr) || self.owns_by_slot(slot, addr),
-            None => pool.is_some(),
+    /// What the holder of `slot` has in `addr` now.
+    fn claim_of(&self, slot: SlotIndex, addr: Ipv4Addr) -> Hold {
+        let subnet = self.network.subnet_of(addr).map(|(_, subnet)| subnet);
+        match (self.network.reserved(addr), subnet) {
+            (Some(_), _) if self.reservation() == Some(addr) => Hold::Good,
+            (Some(_), _) if self.owns_by_slot(slot, addr) => Hold::Good,
+            (Some(_), _) | (None, None) => Hold::Lost,
+            (None, Some(subnet)) if subnet.pool_of(addr).is_some() => Hold::Good,
+            (None, Some(subnet)) if subnet.is_excluded(addr) => Hold::Lost,
+            (None, Some(_)) => Hold::Outside,
         }
+    }
+
+    /// The ACK of a lease that is not to be extended: it states the time left (C53). `None` if
+    /// nothing is left.
+    pub(super) fn run_out(&mut self, slot: SlotIndex) -> Option<Outcome> {
+        let left = self.remaining(slot);
+        if self.shard.state(slot) != Some(BindingState::Active) || left == 0 {
+            return None;
+        }
+        Some(if self.shard.is_clock_held(slot) {
+            // What the client is told of a lease that the clock held has to be on record.
+            self.renew(slot, left)
+        } else {
+            self.acknowledge_again(slot)
+        })
     }
 
     fn owns_by_slot(&self, slot: SlotIndex, addr: Ipv4Addr) -> bool {
         self.shard.has_right(self.network, slot, addr)
     }
 
-    /// A NAK that ends the client's lease: its address is kept for another, excluded, or in no
-    /// pool any more (C150).
+    /// A NAK that ends the client's binding: its address is kept for another, excluded, or, the
+    /// lease being over, in no pool any more (C150).
     fn refuse(&mut self, slot: SlotIndex) -> Outcome {
         let nak = self.nak();
         self.end_binding(slot);

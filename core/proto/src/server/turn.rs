@@ -33,6 +33,7 @@ pub fn decide(
     let Some(subnet) = network.subnets.get(query.subnet.0 as usize) else {
         return Silence::NoNetwork.into();
     };
+    shard.gather(config, network, &query.client);
     let keys = keys_of(query, network);
     let now = now.secs();
     let fenced = journal.fenced();

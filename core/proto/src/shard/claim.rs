@@ -61,7 +61,7 @@ impl Shard {
             // The right is gone, not the memory; the sweep ends that.
             self.bindings.unlist(victim);
         }
-        if let Some((pool, index)) = pool_of(network, addr) {
+        if let Some((pool, index)) = pool_of(config, network, addr) {
             pool.hints.drop_free(index);
             pool.hints.drop_reclaimable(index);
         }
@@ -99,7 +99,10 @@ impl Shard {
     /// Lets go of the offer in `slot`: the address is free again, or remembered for its client
     /// again; a slot that says nothing any more is removed.
     pub(crate) fn withdraw(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
-        if self.is_returning(slot) && self.state(slot) == Some(BindingState::Offered) {
+        if self.is_returning(slot)
+            && self.state(slot) == Some(BindingState::Offered)
+            && self.is_home(config, network, slot)
+        {
             self.counts.offered = self.counts.offered.saturating_sub(1);
             if let Some(word) = self.let_go(config, network, slot, AddressState::Remembered) {
                 self.remember(network, slot, (word, BindingState::Expired));
@@ -118,7 +121,8 @@ impl Shard {
         self.vacate(slot);
     }
 
-    /// Ends the lease in `slot` but keeps its address remembered for the client.
+    /// Ends the lease in `slot` but keeps its address remembered for the client, unless a reload
+    /// has taken the address from its network.
     pub(crate) fn retire(
         &mut self,
         config: &Config,
@@ -126,6 +130,9 @@ impl Shard {
         slot: SlotIndex,
         state: BindingState,
     ) {
+        if !self.is_home(config, network, slot) {
+            return self.end(config, network, slot);
+        }
         self.counts.active = self.counts.active.saturating_sub(1);
         match self.let_go(config, network, slot, AddressState::Remembered) {
             Some(word) => self.remember(network, slot, (word, state)),
@@ -162,7 +169,7 @@ impl Shard {
         let Some(word) = self.own_word(cell, slot) else {
             return;
         };
-        let hints = pool_of(network, addr);
+        let hints = pool_of(config, network, addr);
         if let Some((pool, index)) = hints {
             pool.hints.drop_reclaimable(index);
         }
@@ -191,7 +198,7 @@ impl Shard {
             self.counts.inconsistent += 1;
             return None;
         };
-        if let Some((pool, index)) = pool_of(network, addr) {
+        if let Some((pool, index)) = pool_of(config, network, addr) {
             pool.hints.settle(index, cell);
         }
         Some(word)
@@ -328,8 +335,17 @@ pub(crate) struct Want {
 }
 
 /// The pool that may assign `addr`, and the address's index in its hints.
-pub(super) fn pool_of(network: &Network, addr: Ipv4Addr) -> Option<(&Pool, u32)> {
-    let (_, subnet) = network.subnet_of(addr)?;
+///
+/// Mostly it is one of `network`; after a reload the address may be another network's.
+pub(super) fn pool_of<'c>(
+    config: &'c Config,
+    network: &'c Network,
+    addr: Ipv4Addr,
+) -> Option<(&'c Pool, u32)> {
+    let subnet = match network.subnet_of(addr) {
+        Some((_, subnet)) => subnet,
+        None => config.subnet(config.place_of(network.space, addr)?)?.1,
+    };
     let pool = subnet.pool_of(addr)?;
     Some((pool, pool.index(addr)?))
 }

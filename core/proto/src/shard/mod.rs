@@ -24,6 +24,7 @@ mod held;
 mod housekeeping;
 mod lease;
 mod offers;
+mod regroup;
 mod restore;
 mod terms;
 mod view;
@@ -41,6 +42,7 @@ pub(crate) use assign::{Assigned, Wanted};
 pub use claim::Unavailable;
 pub(crate) use claim::{Mercy, Want};
 pub use housekeeping::Turned;
+pub use regroup::Room;
 pub use restore::Restored;
 pub(crate) use terms::Keys;
 pub use terms::{Ask, Parked, Yielded};
@@ -72,6 +74,8 @@ pub struct Shard {
     sweep: SlotIndex,
     /// Whether leases that the clock held expire as the sweep passes.
     accepting: bool,
+    /// How far its bindings are in the configuration's regrouping.
+    regrouping: regroup::Progress,
     /// The last questions to other workers, newest first.
     asked: [Option<Ask>; ASKED],
     counts: Counts,
@@ -134,13 +138,7 @@ impl Shard {
         config: &Config,
     ) -> Option<Self> {
         let mut lists = Vec::new();
-        let keys = config
-            .networks()
-            .iter()
-            .map(|n| n.key.0)
-            .max()
-            .map_or(0, |k| k + 1);
-        for _ in 0..keys {
+        for _ in 0..config.keys() {
             lists.push(Lists {
                 holds: bindings.add_list()?,
                 held: 0,
@@ -158,6 +156,7 @@ impl Shard {
             lists,
             sweep,
             accepting: false,
+            regrouping: regroup::Progress::done(config),
             asked: [None; ASKED],
             counts: Counts::default(),
             most_offers,

@@ -108,6 +108,16 @@ impl Shard {
         }
     }
 
+    /// An offer to a stranger is another network's now.
+    pub(super) fn move_stranger(&mut self, from: u32, to: u32) {
+        if let Some(lists) = self.lists.get_mut((from & !BESIDE) as usize) {
+            lists.held = lists.held.saturating_sub(1);
+        }
+        if let Some(lists) = self.lists.get_mut((to & !BESIDE) as usize) {
+            lists.held = lists.held.saturating_add(1);
+        }
+    }
+
     /// Whether an offer may take an address that is remembered for another client.
     pub(super) fn may_cost_memories(&self, network: &Network) -> bool {
         let held = self.lists(network.key.0).map_or(0, |lists| lists.held);

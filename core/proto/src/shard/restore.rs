@@ -229,7 +229,7 @@ impl Shard {
                 word.owner(),
                 word.generation(),
             ));
-            rehint(network, addr, cell);
+            rehint((config, network), addr, cell);
         }
         if let Some(binding) = self.bindings.slot_mut(slot) {
             binding.addr = 0;
@@ -268,13 +268,13 @@ impl Shard {
         let generation = Generation::new(record.generation).unwrap_or(Generation::LAST);
         cell.restore(Word::new(state, self.me, generation));
         cell.set_slot(slot.0);
-        rehint(network, record.addr, cell);
+        rehint((config, network), record.addr, cell);
     }
 }
 
 /// Makes the hints of an address say what its word says.
-fn rehint(network: &Network, addr: Ipv4Addr, cell: crate::address::Cell) {
-    if let Some((pool, index)) = super::claim::pool_of(network, addr) {
+fn rehint((config, network): (&Config, &Network), addr: Ipv4Addr, cell: crate::address::Cell) {
+    if let Some((pool, index)) = super::claim::pool_of(config, network, addr) {
         pool.hints.drop_free(index);
         pool.hints.drop_reclaimable(index);
         pool.hints.settle(index, cell);

@@ -34,6 +34,7 @@ mod moves;
 mod mutations;
 mod options;
 mod reboot;
+mod reload;
 mod reserved;
 mod restart;
 mod routed;

@@ -293,14 +293,20 @@ fn c150_it_is_refused_if_the_address_is_another_clients() {
 
 #[test]
 fn c150_it_is_refused_if_the_address_is_reserved_excluded_or_in_no_pool() {
-    let changes: [fn(&mut Setup, Ipv4Addr); 3] = [
-        |setup, addr| setup.home().reservations = vec![reserved_for(9, addr)],
-        |setup, addr| setup.home_subnet().excluded = vec![(addr, addr)],
-        |setup, _| setup.home_subnet().pools = vec![pool("10.0.0.100", "10.0.0.110")],
+    type Change = fn(&mut Setup, Ipv4Addr);
+    let reserved: Change = |setup, addr| setup.home().reservations = vec![reserved_for(9, addr)];
+    let excluded: Change = |setup, addr| setup.home_subnet().excluded = vec![(addr, addr)];
+    let in_no_pool: Change =
+        |setup, _| setup.home_subnet().pools = vec![pool("10.0.0.100", "10.0.0.110")];
+    // A lease that is in no pool any more is kept to its end.
+    let changes = [
+        (reserved, &[0, LONG_OVER][..]),
+        (excluded, &[0, LONG_OVER]),
+        (in_no_pool, &[LONG_OVER]),
     ];
-    for change in changes {
+    for (change, overs) in changes {
         for state in 0..4 {
-            for over in [0, LONG_OVER] {
+            for over in overs.iter().copied() {
                 let mut world = Setup::default().world();
                 let addr = world.lease(&client(1)).yiaddr();
                 world.pass(over);

@@ -1,7 +1,7 @@
 //! A server on virtual time: shards, address words and a journal, and nothing else.
 
 use crate::client::Msg;
-use dhcp_proto::address::{AddressState, Directory, Space, Worker};
+use dhcp_proto::address::{AddressState, Directory, DirectoryBuilder, Space, Worker};
 use dhcp_proto::binding::{BindingState, Bindings, Sizes, SlotIndex, Storage};
 use dhcp_proto::config::{
     Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionEntry, OptionSet,
@@ -14,7 +14,7 @@ use dhcp_proto::server::{
     self, Arrival, Client, Destination, Echo, Notice, Parked, Plan, Rank, ReplyKind, Silence,
     Written,
 };
-use dhcp_proto::shard::Shard;
+use dhcp_proto::shard::{Room, Shard};
 use dhcp_proto::time::{Instant, Wall};
 use dhcp_wire::dhcp::{Message, code};
 use std::collections::BTreeMap;
@@ -272,7 +272,15 @@ impl Setup {
 
     fn config(&self, records: &[Owned]) -> Config {
         let spec = self.spec();
-        let mut directory = Directory::builder(None);
+        let mut directory = Setup::name(Directory::builder(None), &spec);
+        for record in records {
+            directory.name(Space(record.space), record.addr);
+        }
+        Config::new(spec, directory.build())
+    }
+
+    /// Names all addresses of `spec`.
+    fn name(mut directory: DirectoryBuilder, spec: &Spec) -> DirectoryBuilder {
         for network in &spec.networks {
             for subnet in &network.subnets {
                 for pool in &subnet.pools {
@@ -283,10 +291,7 @@ impl Setup {
                 directory.name(Space(0), reservation.addr);
             }
         }
-        for record in records {
-            directory.name(Space(record.space), record.addr);
-        }
-        Config::new(spec, directory.build())
+        directory
     }
 
     pub fn world(self) -> World {
@@ -503,6 +508,20 @@ impl World {
                 usize::from(shard_of(KEY.hash(&record.identity), self.setup.shards))
             };
             self.shards[owner].restore(&self.config, &record.record(), &reading);
+        }
+        self.check();
+    }
+
+    /// Reloads the configuration: the setup as it is now, at all shards between two messages.
+    pub fn reload(&mut self) {
+        let spec = self.setup.spec();
+        let previous = Directory::builder(Some(self.config.directory()));
+        let directory = Setup::name(previous, &spec).build();
+        let done = self.shards.iter().map(Shard::regrouped).min().unwrap();
+        self.config = Config::succeed(spec, directory, &self.config, done);
+        for shard in &mut self.shards {
+            let mut room = Room::new(self.config.keys());
+            shard.on_reload(&self.config, Some(&mut room));
         }
         self.check();
     }
