@@ -25,6 +25,7 @@ use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port::{Facts, Port as _, RxChecksum};
 use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
+use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, JournalRing};
@@ -89,6 +90,7 @@ impl Bench {
                 shard,
                 journal,
                 parked: ParkedReplies::new(1024, Duration::from_secs(2)),
+                probes: Probes::new(64),
                 snapshot: Arc::clone(&snapshot),
                 limits: Arc::clone(&limits),
                 counters: Arc::new(Counters::new()),

@@ -18,6 +18,7 @@ mod faults;
 mod fence;
 mod flood;
 mod frames;
+mod probing;
 mod rig;
 mod slow;
 mod tagged;

@@ -20,6 +20,7 @@ use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port::RxChecksum;
 use lessor::dataplane::port_dpdk::DpdkPort;
 use lessor::dataplane::ports::{BURST, Ports};
+use lessor::dataplane::probes::Probes;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::JournalRing;
 use lessor::store::{CommitOptions, Committer, NullStore, ring};
@@ -107,6 +108,7 @@ impl Server {
                 shard,
                 journal,
                 parked: ParkedReplies::new(256, Duration::from_secs(2)),
+                probes: Probes::new(64),
                 snapshot: Arc::clone(&snapshot),
                 limits: Arc::clone(&limits),
                 counters: Arc::clone(&counters),

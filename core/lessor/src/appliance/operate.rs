@@ -37,6 +37,7 @@ use crate::dataplane::host::Host;
 use crate::dataplane::neighbors::Neighbors;
 use crate::dataplane::parked::ParkedReplies;
 use crate::dataplane::port_dpdk::DpdkPort;
+use crate::dataplane::probes::Probes;
 use crate::dataplane::routes::Routes;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
@@ -215,6 +216,7 @@ impl Assembly {
                 shard,
                 journal,
                 parked: ParkedReplies::new(most, patience),
+                probes: Probes::new(self.settings.server.probes()),
                 snapshot: Arc::clone(&self.snapshot),
                 limits: Arc::clone(&limits),
                 counters,
@@ -379,5 +381,19 @@ fn tell(notice: &Notice) {
             client = %mac,
             "no address is left for a client"
         ),
+        NoticeKind::Busy => {
+            let behind_router = notice.chaddr == [0; 6];
+            let station = if behind_router {
+                "behind a router"
+            } else {
+                &mac
+            };
+            warn!(
+                event = %Event::LeaseBusy,
+                %addr,
+                station,
+                "a probe was answered: the address is in use and set aside"
+            );
+        }
     }
 }

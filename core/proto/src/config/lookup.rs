@@ -2,7 +2,7 @@
 
 use super::own::Own;
 use super::vlan::ByTags;
-use super::{Link, LinkAddress, Network, NetworkKey, Spec, Subnet, Vlans};
+use super::{Link, LinkAddress, Network, NetworkKey, ProbeBy, Spec, Subnet, Vlans};
 use crate::address::{Cell, Directory, Space};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -48,6 +48,7 @@ pub struct Config {
     by_key: Vec<Option<NetworkIndex>>,
     /// Subnets of all networks, sorted by space and first address.
     ranges: Vec<Range>,
+    has_probes: bool,
     directory: Directory,
 }
 
@@ -73,6 +74,8 @@ impl Config {
             }
         }
         let (by_tags, _) = ByTags::new(&spec.links);
+        let mut subnets = networks.iter().flat_map(|n| &n.subnets);
+        let has_probes = subnets.any(|subnet| subnet.probe.by != ProbeBy::Off);
         Self {
             links: spec.links,
             by_tags,
@@ -81,8 +84,16 @@ impl Config {
             networks,
             by_key,
             ranges,
+            has_probes,
             directory,
         }
+    }
+
+    /// Whether addresses of any subnet are probed before they are offered.
+    #[inline]
+    #[must_use]
+    pub fn has_probes(&self) -> bool {
+        self.has_probes
     }
 
     /// The networks, in the order of the file.

@@ -9,6 +9,7 @@ mod lookup;
 mod options;
 mod own;
 mod pool;
+mod probe;
 mod rules;
 mod vlan;
 
@@ -25,6 +26,7 @@ use demand::Demand;
 pub use lookup::{Config, LinkIndex, NetworkIndex, Place, SubnetIndex};
 pub use options::{OptionEntry, OptionSet};
 pub use pool::{Pool, PoolSpec};
+pub use probe::{ProbeBy, ProbeRules};
 pub use rules::{InformReply, LeaseTimes, Mark, OnMove, RoutedNak, Rules};
 pub use vlan::{Vlans, overlapping};
 
@@ -164,6 +166,8 @@ pub struct SubnetSpec {
     pub boot: Boot,
     /// Option 54 where it is not to be the address that was asked (C11).
     pub server_id: Option<Ipv4Addr>,
+    /// How its addresses are probed before they are offered.
+    pub probe: ProbeRules,
 }
 
 /// Boot data of a subnet, in the header's own fields (C22, C163).
@@ -237,6 +241,8 @@ pub struct Subnet {
     pub boot: Boot,
     /// Option 54 where it is configured.
     pub server_id: Option<Ipv4Addr>,
+    /// How its addresses are probed before they are offered.
+    pub probe: ProbeRules,
 }
 
 impl Network {
@@ -314,6 +320,7 @@ impl Subnet {
             options: spec.options,
             boot: spec.boot,
             server_id: spec.server_id,
+            probe: spec.probe,
             excluded,
         }
     }

@@ -24,6 +24,7 @@ mod held;
 mod housekeeping;
 mod lease;
 mod offers;
+mod probe;
 mod restore;
 mod terms;
 mod view;
@@ -39,11 +40,11 @@ use core::net::Ipv4Addr;
 
 pub(crate) use assign::{Assigned, Wanted};
 pub use claim::Unavailable;
-pub(crate) use claim::{Mercy, Want};
+pub(crate) use claim::{InUse, Mercy, Timed, Want};
 pub use housekeeping::Turned;
 pub use restore::Restored;
 pub(crate) use terms::Keys;
-pub use terms::{Ask, Parked, Yielded};
+pub use terms::{Ask, Found, Over, Parked, Probe, Seek, Yielded};
 pub use view::BindingView;
 
 /// Set in the network of a slot that holds an offer beside the client's lease.
@@ -74,6 +75,8 @@ pub struct Shard {
     accepting: bool,
     /// The last questions to other workers, newest first.
     asked: [Option<Ask>; ASKED],
+    /// Networks whose addresses other workers were asked for, and when.
+    sought: [(u32, u32); probe::SOUGHT],
     counts: Counts,
     /// Offers to strangers that the table has room for.
     most_offers: usize,
@@ -90,6 +93,8 @@ struct Lists {
     held: u32,
     /// Remembered bindings, in the order in which they ended.
     remembered: ListId,
+    /// Addresses set aside, in the order in which they were.
+    aside: ListId,
 }
 
 /// How many bindings a shard has of each kind.
@@ -145,6 +150,7 @@ impl Shard {
                 holds: bindings.add_list()?,
                 held: 0,
                 remembered: bindings.add_list()?,
+                aside: bindings.add_list()?,
             });
         }
         let (wall, sweep) = (Wall::default(), SlotIndex(0));
@@ -159,6 +165,7 @@ impl Shard {
             sweep,
             accepting: false,
             asked: [None; ASKED],
+            sought: [(0, 0); probe::SOUGHT],
             counts: Counts::default(),
             most_offers,
             relief: 0,
