@@ -25,6 +25,7 @@ use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port::{Facts, Port as _, RxChecksum};
 use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
+use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
 use lessor::dataplane::subscription::Publisher;
 use lessor::dataplane::worker::{Parts, Worker};
@@ -91,6 +92,7 @@ impl Bench {
                 journal,
                 parked: ParkedReplies::new(1024, Duration::from_secs(2)),
                 snapshot: publisher.subscribe(),
+                probes: Probes::new(64),
                 limits: Arc::clone(&limits),
                 counters: Arc::new(Counters::new()),
                 gauges: Arc::new(Gauges::default()),

@@ -12,7 +12,7 @@ use dhcp_proto::address::{Directory, Space, Worker};
 use dhcp_proto::binding::{Bindings, Bucket, Page, Sizes, Slot, Storage};
 use dhcp_proto::config::{
     Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionEntry, OptionSet,
-    PoolSpec, Prefix, Rules, Spec, SubnetSpec,
+    PoolSpec, Prefix, ProbeRules, Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Cause, Origin, Record, RecordKind};
@@ -64,6 +64,7 @@ pub fn spec(addresses: u32) -> Spec {
         ]),
         boot: Boot::default(),
         server_id: None,
+        probe: ProbeRules::default(),
     };
     let network = NetworkSpec {
         name: "access".into(),

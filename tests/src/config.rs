@@ -25,6 +25,8 @@ pub struct Config {
     pub lease_time: String,
     /// How long an offered address is kept for the client that was offered it.
     pub offer_hold: String,
+    /// How addresses are probed before they are offered.
+    pub probe: String,
     /// What becomes of the server when its store fails.
     pub on_store_failure: String,
     /// T1 and T2.
@@ -48,6 +50,7 @@ impl Config {
             routes: Vec::new(),
             lease_time: "1h".into(),
             offer_hold: "60s".into(),
+            probe: "off".into(),
             on_store_failure: "retry".into(),
             t1_t2: None,
             store: None,
@@ -98,6 +101,7 @@ rx_checksum = "verify"
 [defaults]
 lease_time = "{lease_time}"
 offer_hold = "{offer_hold}"
+probe = "{probe}"
 {terms}
 [[networks]]
 name = "home"
@@ -115,6 +119,7 @@ options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
             routes = self.routes_text(),
             lease_time = self.lease_time,
             offer_hold = self.offer_hold,
+            probe = self.probe,
             on_store_failure = self.on_store_failure,
             terms = self.terms_text(),
             subnet = self.subnet,

@@ -122,6 +122,9 @@ pub enum Event {
     /// A client with a lease came by another relay or circuit and got no answer (`on_move =
     /// "deny"`). If it has moved for good, it is served when its lease is over.
     LeaseMoveDenied,
+    /// A station answered the probe of an address that was about to be offered; the address is set
+    /// aside for the probation time. Look for that host, and exclude its address.
+    LeaseBusy,
     /// A network has no address left for a new client. Enlarge its pools or shorten its leases.
     PoolExhausted,
     /// The control socket cannot be served: `lessor stats` and its like do not work, clients are
@@ -131,7 +134,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -173,6 +176,7 @@ impl Event {
         Self::LeaseDeclinesExceeded,
         Self::LeaseMoved,
         Self::LeaseMoveDenied,
+        Self::LeaseBusy,
         Self::PoolExhausted,
         Self::ControlFailed,
     ];
@@ -222,6 +226,7 @@ impl Event {
             Self::LeaseDeclinesExceeded => "lease.declines_exceeded",
             Self::LeaseMoved => "lease.moved",
             Self::LeaseMoveDenied => "lease.move_denied",
+            Self::LeaseBusy => "lease.busy",
             Self::PoolExhausted => "pool.exhausted",
             Self::ControlFailed => "control.failed",
         }

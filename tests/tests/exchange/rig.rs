@@ -5,7 +5,7 @@ use dhcp_proto::address::{Space, Worker as Number};
 use dhcp_proto::binding::{Bindings, Sizes, Storage};
 use dhcp_proto::config::{
     Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionSet, PoolSpec,
-    Prefix, Rules, Spec, SubnetSpec,
+    Prefix, ProbeRules, Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode};
 use dhcp_proto::limit::Limits;
@@ -28,6 +28,7 @@ use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port::{Facts, Port, RxChecksum};
 use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
+use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
 use lessor::dataplane::subscription::Publisher;
 use lessor::dataplane::worker::{Parts, Worker};
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub const MAX_PARKED: usize = 8;
+pub const MAX_PROBES: u32 = 8;
 pub const PACKETS: usize = 256;
 /// When every rig begins.
 pub const NOW: Instant = Instant(1_000_000_000);
@@ -100,6 +102,7 @@ pub fn subnet([a, b, c]: [u8; 3]) -> SubnetSpec {
         options: OptionSet::default(),
         boot: Boot::default(),
         server_id: None,
+        probe: ProbeRules::default(),
     }
 }
 
@@ -186,6 +189,7 @@ pub fn alone<P: Port>(ports: impl IntoIterator<Item = P>, spec: Spec) -> Alone<P
         journal,
         parked: ParkedReplies::new(MAX_PARKED, Duration::from_secs(2)),
         snapshot: Publisher::new(snapshot).subscribe(),
+        probes: Probes::new(MAX_PROBES),
         limits: Arc::new(Limits::new(2048, NOW)),
         counters: Arc::clone(&counters),
         gauges: Arc::new(Gauges::default()),

@@ -2,7 +2,7 @@
 //! thread in an order that a seed decides.
 
 use crate::frames::Client;
-use crate::rig::{self, KEY, MAX_PARKED, Sent, device};
+use crate::rig::{self, KEY, MAX_PARKED, MAX_PROBES, Sent, device};
 use dhcp_proto::address::{AddressState, Space, Word};
 use dhcp_proto::config::Spec;
 use dhcp_proto::identity::shard_of;
@@ -18,6 +18,7 @@ use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port_mem::{MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
 use lessor::dataplane::subscription::{NotTaken, Publisher};
+use lessor::dataplane::probes::Probes;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, Halt, JournalRing, ring};
 use lessor::store::{Batch, Lsn};
@@ -111,6 +112,7 @@ impl Team {
                 journal,
                 parked: ParkedReplies::new(size.parked, Duration::from_secs(2)),
                 snapshot: publisher.subscribe(),
+                probes: Probes::new(MAX_PROBES),
                 limits: Arc::clone(&limits),
                 counters: Arc::clone(&counters),
                 gauges: Arc::clone(&gauges),
@@ -296,9 +298,12 @@ impl Team {
     pub fn is_sound(&mut self) {
         self.pass(3000);
         let counted = self.counted();
-        let event = |name| counted.count(Group::Events, name).unwrap();
-        let answered = event("sent") - event("arp_asked");
-        assert_eq!(event("received"), answered + counted.unanswered());
+        let event = |name: &str| counted.count(Group::Events, name).unwrap();
+        let asked = event("arp_asked") + event("probes_sent");
+        let answers = ["answered", "answer_handed", "answer_lost"];
+        let answers = answers.map(|name| event(format!("probe_{name}").as_str()));
+        let ended = counted.unanswered() + answers.iter().sum::<u64>();
+        assert_eq!(event("received"), event("sent") - asked + ended);
         assert_eq!(event("handed_over"), event("taken_over"));
         assert_eq!(self.wire.held(), 0, "a packet is leaked");
         for member in &self.members {

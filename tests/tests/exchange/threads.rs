@@ -20,6 +20,7 @@ use lessor::dataplane::port::RxChecksum;
 use lessor::dataplane::port_dpdk::DpdkPort;
 use lessor::dataplane::ports::{BURST, Ports};
 use lessor::dataplane::subscription::Publisher;
+use lessor::dataplane::probes::Probes;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::JournalRing;
 use lessor::store::{CommitOptions, Committer, NullStore, ring};
@@ -108,6 +109,7 @@ impl Server {
                 journal,
                 parked: ParkedReplies::new(256, Duration::from_secs(2)),
                 snapshot: publisher.subscribe(),
+                probes: Probes::new(64),
                 limits: Arc::clone(&limits),
                 counters: Arc::clone(&counters),
                 gauges: Arc::new(Gauges::default()),

@@ -4,7 +4,7 @@ use dhcp_proto::address::{Directory, Space, Worker};
 use dhcp_proto::binding::{BindingState, Bindings, Sizes, Storage};
 use dhcp_proto::config::{
     Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionSet, PoolSpec,
-    Prefix, Rules, Spec, SubnetSpec,
+    Prefix, ProbeRules, Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Journal as _, Origin, Record};
@@ -224,6 +224,7 @@ fn config(addresses: u32) -> Config {
         options: OptionSet::default(),
         boot: Boot::default(),
         server_id: None,
+        probe: ProbeRules::default(),
     };
     let network = NetworkSpec {
         name: "home".into(),

@@ -61,7 +61,8 @@ fn open_all(settings: &Settings) -> Result<Devices, StartError> {
         data_room: DATA_ROOM,
     };
     let pool = Mempool::create(eal, pool).map_err(|error| {
-        let what = "no packet buffers: raise eal.memory or lower server.mbufs and max_parked";
+        let what = "no packet buffers: raise eal.memory or lower server.mbufs, max_parked and \
+                    max_probes";
         StartError::new(Exit::OsError, what).because(error)
     })?;
     let workers = settings.server.workers.max(1);
@@ -145,8 +146,8 @@ fn report_queues(wanted: &config::Port, started: &StartedPort, workers: u16) {
     }
 }
 
-/// Packet buffers: as configured, or descriptors + caches + bursts + what may be parked + rings
-/// between workers, so that receiving never starves.
+/// Packet buffers: as configured, or descriptors + caches + bursts + what may be parked or wait for
+/// a probe + rings between workers, so that receiving never starves.
 fn mbufs(settings: &Settings) -> u32 {
     if let Some(mbufs) = settings.server.mbufs {
         return mbufs;
@@ -160,7 +161,8 @@ fn mbufs(settings: &Settings) -> u32 {
     let worker = ports
         .saturating_add(CACHE * 3 / 2)
         .saturating_add(IN_HAND)
-        .saturating_add(settings.server.max_parked);
+        .saturating_add(settings.server.max_parked)
+        .saturating_add(settings.server.max_probes);
     let others = workers.saturating_sub(1);
     let pairs = workers.saturating_mul(others);
     let handed = u32::try_from(handover::places(workers as usize)).unwrap_or(u32::MAX);

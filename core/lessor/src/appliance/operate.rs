@@ -38,6 +38,7 @@ use crate::dataplane::host::Host;
 use crate::dataplane::neighbors::Neighbors;
 use crate::dataplane::parked::ParkedReplies;
 use crate::dataplane::port_dpdk::DpdkPort;
+use crate::dataplane::probes::Probes;
 use crate::dataplane::routes::Routes;
 use crate::dataplane::subscription::Publisher;
 use crate::dataplane::worker::{Parts, Worker};
@@ -231,6 +232,7 @@ impl Assembly {
                 journal,
                 parked: ParkedReplies::new(most, patience),
                 snapshot: self.publisher.subscribe(),
+                probes: Probes::new(self.settings.server.probes()),
                 limits: Arc::clone(&limits),
                 counters,
                 gauges,
@@ -436,5 +438,19 @@ fn tell(notice: &Notice) {
             client = %mac,
             "no address is left for a client"
         ),
+        NoticeKind::Busy => {
+            let behind_router = notice.chaddr == [0; 6];
+            let station = if behind_router {
+                "behind a router"
+            } else {
+                &mac
+            };
+            warn!(
+                event = %Event::LeaseBusy,
+                %addr,
+                station,
+                "a probe was answered: the address is in use and set aside"
+            );
+        }
     }
 }

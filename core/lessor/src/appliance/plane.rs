@@ -246,6 +246,9 @@ impl ControlPlane for Plane {
             BindingState::Active => (RecordKind::Active, State::Active),
             BindingState::Expired => (RecordKind::Active, State::Expired),
             BindingState::Released => (RecordKind::Released, State::Released),
+            BindingState::Abandoned if view.agent_info().is_empty() => {
+                (RecordKind::SetAside, State::Abandoned)
+            }
             BindingState::Abandoned => (RecordKind::Declined, State::Abandoned),
             BindingState::Available | BindingState::Offered => return None,
         };

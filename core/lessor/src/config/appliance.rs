@@ -23,6 +23,8 @@ pub struct Server {
     pub cores: Option<Vec<u16>>,
     /// Replies that a worker may hold until their records are on disk.
     pub max_parked: u32,
+    /// DISCOVERs of a worker that may wait for a probe.
+    pub max_probes: u32,
     /// Packet buffers; `None` is what the rest adds up to.
     pub mbufs: Option<u32>,
     /// Bindings that the tables have room for.
@@ -35,12 +37,24 @@ pub struct Server {
     pub control: PathBuf,
 }
 
+impl Server {
+    /// DISCOVERs of a worker that may wait for a probe. They take at most a quarter of the buffers
+    /// where that many are configured, so that receiving never starves.
+    #[must_use]
+    pub fn probes(&self) -> u32 {
+        let share = |mbufs: u32| mbufs / 4 / u32::from(self.workers.max(1));
+        self.mbufs
+            .map_or(self.max_probes, |mbufs| self.max_probes.min(share(mbufs)))
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
             workers: 1,
             cores: None,
             max_parked: 65_536,
+            max_probes: 4096,
             mbufs: None,
             bindings: 100_000,
             max_offers: 250,
@@ -160,6 +174,9 @@ pub(super) fn server(mut table: Table<'_>) -> Server {
     }
     table.set("max_parked", &mut server.max_parked, |v| {
         v.number(1..=1 << 24)
+    });
+    table.set("max_probes", &mut server.max_probes, |v| {
+        v.number(0..=1 << 20)
     });
     server.mbufs = table.read("mbufs", |v| v.number(256..=1 << 26));
     table.set("bindings", &mut server.bindings, |v| v.number(1..=1 << 30));

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use dhcp_proto::config::{
-    Boot, InformReply, LeaseTimes, Mark, OnMove, OptionEntry, OptionSet, RoutedNak, Rules,
+    Boot, InformReply, LeaseTimes, Mark, OnMove, OptionEntry, OptionSet, ProbeBy, ProbeRules,
+    RoutedNak, Rules,
 };
 use dhcp_proto::identity::IdentityMode;
 use dhcp_proto::time::INFINITE;
@@ -33,6 +34,7 @@ pub(super) struct Knobs {
     always: Vec<u8>,
     pub(super) boot: Boot,
     pub(super) server_id: Option<Ipv4Addr>,
+    pub(super) probe: ProbeRules,
 }
 
 /// Lease times; those not given follow the ones that are.
@@ -181,6 +183,7 @@ impl Knobs {
         if let Some(id) = table.read("server_id", address) {
             self.server_id = Some(id);
         }
+        read_probe(&mut self.probe, table);
     }
 
     fn read_lease(&mut self, table: &mut Table<'_>) {
@@ -228,6 +231,24 @@ impl Knobs {
         });
         OptionSet::new(entries.collect())
     }
+}
+
+fn read_probe(probe: &mut ProbeRules, table: &mut Table<'_>) {
+    let ways = [
+        ("off", ProbeBy::Off),
+        ("icmp", ProbeBy::Icmp),
+        ("arp", ProbeBy::Arp),
+        ("auto", ProbeBy::Auto),
+    ];
+    table.set("probe", &mut probe.by, |v| v.one_of(&ways));
+    // A client repeats its DISCOVER after 4 s, RFC 2131 §4.1.
+    let bounds = Duration::from_millis(10)..=2 * SECOND;
+    table.set("probe_wait", &mut probe.wait, |v| {
+        let wait = v.duration(bounds)?;
+        Ok(u16::try_from(wait.as_millis()).unwrap_or(u16::MAX))
+    });
+    let reserved = &mut probe.reservations;
+    table.set("probe_reservations", reserved, Value::flag);
 }
 
 /// Whole seconds, as an integer or as a duration.

@@ -86,6 +86,7 @@ impl Networks<'_> {
             options: knobs.option_set(),
             boot: knobs.boot,
             server_id: knobs.server_id,
+            probe: knobs.probe,
         };
         scope.keep_back(&mut subnet, &pools, self.own);
         Some(subnet)

@@ -3,7 +3,7 @@ mod ways;
 
 use super::*;
 use crate::dataplane::port::RxChecksum;
-use dhcp_proto::config::OnMove;
+use dhcp_proto::config::{OnMove, ProbeBy, ProbeRules};
 use dhcp_proto::time::INFINITE;
 use proptest::prelude::*;
 
@@ -113,6 +113,19 @@ fn refuses(old: &str, new: &str, says: &str) {
         faults[0].starts_with(&place) && faults[0].contains(says),
         "{line} {says}: {faults:#?}"
     );
+}
+
+#[test]
+fn probes_take_at_most_a_quarter_of_the_buffers_that_are_configured() {
+    let server = |mbufs, workers| Server {
+        workers,
+        mbufs,
+        ..Server::default()
+    };
+    assert_eq!(server(None, 4).probes(), 4096);
+    assert_eq!(server(Some(1 << 20), 4).probes(), 4096);
+    assert_eq!(server(Some(4096), 1).probes(), 1024);
+    assert_eq!(server(Some(4096), 4).probes(), 256);
 }
 
 #[test]
@@ -462,6 +475,26 @@ fn one_reservation_is_for_one_client_and_one_address() {
     assert!(faults(&text)[0].contains("the same client stands on line"));
     let (text, _) = broken("hw_address = \"02:00:00:00:00:05\"\n", "");
     assert!(faults(&text)[0].contains("exactly one of hw_address, client_id"));
+}
+
+#[test]
+fn a_subnet_says_how_its_addresses_are_probed() {
+    let place = "prefix = \"10.78.0.0/24\"";
+    let with = |knobs: &str| format!("{knobs}\n{place}");
+    let knobs = "probe = \"icmp\"\nprobe_wait = \"250ms\"\nprobe_reservations = true";
+    let (settings, _) = parse(&broken(place, &with(knobs)).0).unwrap();
+    let subnets = settings.spec.networks.iter().flat_map(|n| &n.subnets);
+    let probes: Vec<_> = subnets.map(|subnet| subnet.probe).collect();
+    let stated = ProbeRules {
+        by: ProbeBy::Icmp,
+        wait: 250,
+        reservations: true,
+    };
+    assert!(probes.contains(&stated) && probes.contains(&ProbeRules::default()));
+    let ways = "must be one of \"off\", \"icmp\"";
+    refuses(place, &with("probe = \"ping\""), ways);
+    refuses(place, &with("probe_wait = \"5s\""), "2s");
+    refuses(place, &with("prob = \"icmp\""), "did you mean `probe`");
 }
 
 #[test]

@@ -62,6 +62,8 @@ gauges! {
     set_aside,
     /// Replies that wait for the disk.
     parked,
+    /// Probes that wait for an answer.
+    probing,
     /// Option 82 or long hardware addresses that were too long to store.
     not_stored,
     /// Offers taken back early because addresses ran low.
@@ -72,7 +74,7 @@ gauges! {
 
 impl Gauges {
     /// Publishes what the worker has.
-    pub fn publish(&self, shard: &Shard, parked: usize) {
+    pub fn publish(&self, shard: &Shard, parked: usize, probing: usize) {
         let counts = shard.counts();
         let (bindings, capacity) = shard.fill();
         self.set(GaugesView {
@@ -84,6 +86,7 @@ impl Gauges {
             clock_held: counts.clock_held,
             set_aside: counts.set_aside,
             parked: parked as u64,
+            probing: probing as u64,
             not_stored: counts.not_stored,
             holds_cut: counts.holds_cut,
             inconsistent: counts.inconsistent,

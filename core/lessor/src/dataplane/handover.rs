@@ -12,13 +12,14 @@
 
 use std::time::Duration;
 
-use dhcp_proto::server::{Ask, Rank};
+use dhcp_proto::server::{Ask, Rank, Seek};
 use dhcp_proto::time::Instant;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::counters::{Counters, DropReason, Event};
 use super::overload;
 use super::ports::BURST;
+use super::probe::Answer;
 
 /// A client repeats itself after 4 s at first (RFC 2131 §4.1): what waited longer has a newer copy.
 pub const REPEATED: Duration = Duration::from_secs(4);
@@ -44,6 +45,10 @@ pub enum Handed<K> {
     Yield(Ask),
     /// The answer to such a question that has to be put again.
     Later(Ask),
+    /// A network of the asker has no address left: the receiver may have set one aside.
+    Seek(Seek),
+    /// The answer to a probe of the receiver.
+    Answer(Answer),
 }
 
 /// A message that another worker owns.
@@ -185,6 +190,22 @@ impl<K> Peers<K> {
         }
     }
 
+    /// Asks all others for an address; how many there was room for.
+    #[cold]
+    pub fn seek(&mut self, seek: Seek) -> usize {
+        let lines = self.lines.iter_mut().flatten();
+        let asked = lines.filter_map(|line| line.to.push(Handed::Seek(seek)).ok());
+        asked.count()
+    }
+
+    /// Passes the answer to a probe on to who asked; whether there was room for it.
+    pub fn answer(&mut self, answer: Answer) -> bool {
+        match self.lines.get_mut(usize::from(answer.worker)) {
+            Some(Some(line)) => line.to.push(Handed::Answer(answer)).is_ok(),
+            Some(None) | None => false,
+        }
+    }
+
     /// The oldest thing that worker `peer` gave.
     #[inline]
     pub fn take(&mut self, peer: usize) -> Option<Handed<K>> {
@@ -239,7 +260,9 @@ mod tests {
         let taken = core::iter::from_fn(|| peers.take(from));
         let message = |handed| match handed {
             Handed::Message { packet, port, .. } => (packet, port),
-            Handed::Yield(_) | Handed::Later(_) => unreachable!("no question"),
+            Handed::Yield(_) | Handed::Later(_) | Handed::Seek(_) | Handed::Answer(_) => {
+                unreachable!("no question")
+            }
         };
         taken.map(message).collect()
     }

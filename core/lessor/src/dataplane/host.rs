@@ -295,6 +295,28 @@ impl<K: Packet> Host<K> {
         }
     }
 
+    /// The hardware address of a next hop; if it is not known yet it is asked for.
+    pub fn station<P>(
+        &mut self,
+        hop: Key,
+        tags: &Tags,
+        net: &mut Net<'_, P>,
+        now: Instant,
+    ) -> Option<Mac>
+    where
+        P: Port<Packet = K>,
+    {
+        match self.neighbors.resolve(hop, tags, now) {
+            NextHop::Known(mac) => Some(mac),
+            NextHop::Ask => {
+                let (key, tags, dst) = (hop, *tags, Mac::BROADCAST);
+                ask(Request { key, tags, dst }, net);
+                None
+            }
+            NextHop::Asked | NextHop::Full => None,
+        }
+    }
+
     fn wait(&mut self, packet: K, hop: Key, counters: &Counters, now: Instant) {
         counters.event(Event::Waited);
         if self.waiting.push(hop, packet, now).is_some() {

@@ -24,6 +24,8 @@ pub mod port_fault;
 pub mod port_mem;
 pub mod port_pcap;
 pub mod ports;
+pub mod probe;
+pub mod probes;
 pub mod routes;
 pub mod subscription;
 pub mod waiting;

@@ -10,6 +10,9 @@
 //! A message of a client that another worker owns goes there as it came, and is answered from
 //! there.
 
+mod answers;
+mod probing;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -17,7 +20,7 @@ use dhcp_proto::config::Config;
 use dhcp_proto::limit::Limits;
 use dhcp_proto::record::Journal;
 use dhcp_proto::server::{
-    self, Ask, Client, Echo, Notice, Outcome, Parked, Plan, Query, Rank, Yielded,
+    self, Ask, Client, Echo, Notice, Outcome, Parked, Plan, Probe, Query, Rank, Yielded,
 };
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::Instant;
@@ -37,6 +40,7 @@ use super::parked::{Due, ParkedReplies};
 use super::port::{Facts, Packet, Port};
 use super::ports::{BURST, Ports};
 use super::subscription::Subscription;
+use super::probes::Probes;
 
 /// Polls between two turns of housekeeping.
 const POLLS: u32 = 256;
@@ -58,6 +62,8 @@ pub struct Parts<P: Port, J> {
     pub journal: J,
     /// Its parked replies.
     pub parked: ParkedReplies<P::Packet>,
+    /// Its probes, and the DISCOVERs that wait for them.
+    pub probes: Probes<P::Packet>,
     /// The configuration.
     pub snapshot: Subscription,
     /// The token buckets of all workers.
@@ -123,7 +129,20 @@ enum Verdict {
     Host,
     HandOver(u8, Rank),
     Reply(Plan, Arrival),
+    Probe(Probe, Arrival),
     Done,
+}
+
+/// What a message came to, as far as its packet is concerned.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the packet path allocates nothing"
+)]
+enum Decided {
+    Plan(Plan),
+    Probe(Probe),
+    /// It has been counted.
+    Silence,
 }
 
 impl<P: Port, J: Journal> Worker<P, J> {
@@ -207,6 +226,8 @@ impl<P: Port, J: Journal> Worker<P, J> {
                     Some(Handed::Message { packet, port, .. }) => self.burst.push(packet, port),
                     Some(Handed::Yield(ask)) => self.parts.on_ask(peer, &ask, now),
                     Some(Handed::Later(ask)) => self.parts.shard.forget_question(&ask),
+                    Some(Handed::Seek(seek)) => self.on_seek(seek, now),
+                    Some(Handed::Answer(answer)) => self.on_answer(&answer, now),
                     None => break,
                 }
             }
@@ -225,12 +246,14 @@ impl<P: Port, J: Journal> Worker<P, J> {
 
     /// What time brings and what control asks, in bounded steps.
     pub fn housekeep(&mut self, now: Instant) {
+        self.tend_probes(now);
         let Parts {
             ports,
             host,
             shard,
             journal,
             parked,
+            probes,
             snapshot,
             counters,
             gauges,
@@ -252,7 +275,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
             now,
         );
         desk.answer(config, shard);
-        gauges.publish(shard, parked.len());
+        gauges.publish(shard, parked.len(), probes.len());
     }
 
     /// Answers the packets of one burst.
@@ -264,7 +287,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
         let packets = burst.packets.drain(..).zip(burst.ports);
         for ((packet, port), verdict) in packets.zip(verdicts) {
             match verdict {
-                Verdict::Host => self.parts.on_frame(packet, port, now),
+                Verdict::Host => self.on_frame(packet, port, now),
                 Verdict::HandOver(owner, rank) => {
                     let message = handover::Message {
                         packet,
@@ -275,6 +298,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
                     self.parts.hand_over(owner, message);
                 }
                 Verdict::Reply(plan, arrival) => self.reply(packet, &plan, arrival, now),
+                Verdict::Probe(probe, arrival) => self.probe(packet, probe, arrival, now),
                 Verdict::Done => {}
             }
         }
@@ -325,9 +349,13 @@ impl<P: Port, J: Journal> Worker<P, J> {
                 parts.count(reason);
                 continue;
             }
-            if let Some(plan) = parts.decide(query, now) {
-                gate.used += usize::from(plan.wait.is_some());
-                *verdict = Verdict::Reply(plan, *arrival);
+            match parts.decide(query, now) {
+                Decided::Plan(plan) => {
+                    gate.used += usize::from(plan.wait.is_some());
+                    *verdict = Verdict::Reply(plan, *arrival);
+                }
+                Decided::Probe(probe) => *verdict = Verdict::Probe(probe, *arrival),
+                Decided::Silence => {}
             }
         }
     }
@@ -505,30 +533,42 @@ impl<P: Port, J: Journal> Parts<P, J> {
         }
     }
 
-    fn decide(&mut self, query: &Query<'_>, now: Instant) -> Option<Plan> {
+    fn decide(&mut self, query: &Query<'_>, now: Instant) -> Decided {
         let config = &self.snapshot.config;
         if let Some(network) = config.network(query.network)
             && let Err(reason) = self.limits.admit(query, network, self.shard.key(), now)
         {
             exchange::silence(&self.counters, reason);
-            return None;
+            return Decided::Silence;
         }
         let decided = server::decide(query, now, config, &mut self.shard, &mut self.journal);
-        let Outcome { reply, ask, notice } = decided;
-        if let Some(ask) = ask {
+        self.carry_out(decided)
+    }
+
+    /// Asks and tells what an outcome says.
+    fn carry_out(&mut self, outcome: Outcome) -> Decided {
+        if let Some(ask) = outcome.ask {
             self.put(ask);
         }
+        if let Some(seek) = outcome.seek {
+            self.seek(seek);
+        }
+        self.tell(outcome.notice);
+        match (outcome.reply, outcome.probe) {
+            (Ok(plan), _) => Decided::Plan(plan),
+            (Err(_), Some(probe)) => Decided::Probe(probe),
+            (Err(reason), None) => {
+                exchange::silence(&self.counters, reason);
+                Decided::Silence
+            }
+        }
+    }
+
+    fn tell(&mut self, notice: Option<Notice>) {
         if let Some(notice) = notice
             && self.notices.push(notice).is_err()
         {
             self.counters.event(Event::NoticeLost);
-        }
-        match reply {
-            Ok(plan) => Some(plan),
-            Err(reason) => {
-                exchange::silence(&self.counters, reason);
-                None
-            }
         }
     }
 

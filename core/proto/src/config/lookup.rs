@@ -2,7 +2,7 @@
 
 use super::own::Own;
 use super::vlan::ByTags;
-use super::{Link, LinkAddress, Network, NetworkKey, Regroup, Spec, Subnet, Vlans};
+use super::{Link, LinkAddress, Network, NetworkKey, ProbeBy, Regroup, Spec, Subnet, Vlans};
 use crate::address::{Cell, Directory, Space};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -52,6 +52,7 @@ pub struct Config {
     by_key: Vec<Option<NetworkIndex>>,
     /// Subnets of all networks, sorted by space and first address.
     pub(super) ranges: Vec<Range>,
+    has_probes: bool,
     directory: Directory,
     pub(super) regroup: Arc<Regroup>,
 }
@@ -85,6 +86,8 @@ impl Config {
             }
         }
         let (by_tags, _) = ByTags::new(&spec.links);
+        let mut subnets = networks.iter().flat_map(|n| &n.subnets);
+        let has_probes = subnets.any(|subnet| subnet.probe.by != ProbeBy::Off);
         Self {
             links: spec.links,
             by_tags,
@@ -94,9 +97,17 @@ impl Config {
             live,
             by_key,
             ranges,
+            has_probes,
             directory,
             regroup: Arc::default(),
         }
+    }
+
+    /// Whether addresses of any subnet are probed before they are offered.
+    #[inline]
+    #[must_use]
+    pub fn has_probes(&self) -> bool {
+        self.has_probes
     }
 
     /// The networks, in the order of the file.

@@ -10,6 +10,7 @@ mod options;
 mod own;
 mod pool;
 mod regroup;
+mod probe;
 mod rules;
 mod vlan;
 
@@ -28,6 +29,7 @@ pub use lookup::{Config, LinkIndex, NetworkIndex, Place, SubnetIndex};
 pub use options::{OptionEntry, OptionSet};
 pub use pool::{Pool, PoolSpec};
 pub use regroup::Regroup;
+pub use probe::{ProbeBy, ProbeRules};
 pub use rules::{InformReply, LeaseTimes, Mark, OnMove, RoutedNak, Rules};
 pub use vlan::{Vlans, overlapping};
 
@@ -167,6 +169,8 @@ pub struct SubnetSpec {
     pub boot: Boot,
     /// Option 54 where it is not to be the address that was asked (C11).
     pub server_id: Option<Ipv4Addr>,
+    /// How its addresses are probed before they are offered.
+    pub probe: ProbeRules,
 }
 
 /// Boot data of a subnet, in the header's own fields (C22, C163).
@@ -240,6 +244,8 @@ pub struct Subnet {
     pub boot: Boot,
     /// Option 54 where it is configured.
     pub server_id: Option<Ipv4Addr>,
+    /// How its addresses are probed before they are offered.
+    pub probe: ProbeRules,
 }
 
 impl Network {
@@ -334,6 +340,7 @@ impl Subnet {
             options: spec.options,
             boot: spec.boot,
             server_id: spec.server_id,
+            probe: spec.probe,
             excluded,
         }
     }

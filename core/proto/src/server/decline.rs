@@ -4,7 +4,9 @@ use super::plan::{NoticeKind, Outcome};
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::binding::{BindingState, SlotIndex};
+use crate::config::Network;
 use crate::record::{Journal, RecordKind};
+use crate::shard::Timed;
 use crate::time::{deadline, remaining};
 use core::net::Ipv4Addr;
 
@@ -46,21 +48,24 @@ impl<J: Journal> Turn<'_, J> {
     /// C60: "the server MUST mark the network address as not available and SHOULD notify the local
     /// system administrator".
     fn set_aside(&mut self, slot: SlotIndex, addr: Ipv4Addr) -> Outcome {
-        let probation = self.network.rules.probation.as_secs();
-        let probation = u32::try_from(probation).unwrap_or(u32::MAX - 1);
-        let until = deadline(self.now.saturating_add(1), probation);
+        let times = self.probation();
         let Some(aside) = self.shard.aside_slot(self.network, addr) else {
             return Silence::TableFull.into();
         };
-        self.shard.bindings.disarm(slot, until);
+        self.shard.bindings.disarm(slot, times.until);
         self.append(RecordKind::Declined, slot);
         self.shard
-            .decline(self.config, self.network, (slot, aside), until);
+            .decline(self.config, self.network, (slot, aside), times);
         let notice = Some(self.notice(NoticeKind::Declined, addr));
         Outcome {
             notice,
             ..Silence::Declined.into()
         }
+    }
+
+    /// From now on, for the probation time.
+    pub(super) fn probation(&self) -> Timed {
+        probation(self.network, self.now)
     }
 
     /// Whether a DECLINE or RELEASE names this server, or none where that is taken (C62, C65).
@@ -81,5 +86,15 @@ impl<J: Journal> Turn<'_, J> {
                 && binding.addr == addr.to_bits()
                 && remaining(self.now, binding.until()) > 0
         })
+    }
+}
+
+/// From `now` on, for the probation time of `network`.
+pub(super) fn probation(network: &Network, now: u32) -> Timed {
+    let probation = network.rules.probation.as_secs();
+    let probation = u32::try_from(probation).unwrap_or(u32::MAX - 1);
+    Timed {
+        since: now,
+        until: deadline(now.saturating_add(1), probation),
     }
 }

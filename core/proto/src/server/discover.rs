@@ -13,6 +13,11 @@ use core::net::Ipv4Addr;
 
 impl<J: Journal> Turn<'_, J> {
     pub(super) fn on_discover(&mut self) -> Outcome {
+        self.discover(None)
+    }
+
+    /// Decides a DISCOVER, whose client may have `probed`, an address that nobody has.
+    pub(super) fn discover(&mut self, probed: Option<Ipv4Addr>) -> Outcome {
         // Table 5 forbids option 54 here: another server's is not for us, ours says nothing (C40).
         if self.query.server_id().is_some_and(|id| !self.is_us(id)) {
             return Silence::OtherServer.into();
@@ -32,16 +37,33 @@ impl<J: Journal> Turn<'_, J> {
                 ..Silence::Yielding.into()
             };
         }
-        let wanted = self.wanted(client);
+        let mut wanted = self.wanted(client);
+        wanted.requested = probed.or(wanted.requested);
         match self.shard.assign(&wanted) {
             Ok(Assigned::Current(slot)) => self.offer(slot, true),
-            Ok(Assigned::Held(slot)) => self.offer(slot, false),
-            Err(Unavailable::Taken) => Outcome {
-                notice: Some(self.notice(NoticeKind::Exhausted, self.subnet.prefix.first())),
-                ..Silence::NoAddress.into()
-            },
+            Ok(Assigned::Held(slot)) => {
+                if probed.is_some() && self.shard.addr(slot) == probed {
+                    self.shard.pass_probe(slot);
+                }
+                match self.probe_first(slot) {
+                    None => self.offer(slot, false),
+                    probe => Outcome {
+                        probe,
+                        ..Silence::Probing.into()
+                    },
+                }
+            }
+            Err(Unavailable::Taken) => self.on_exhausted(),
             Err(Unavailable::TableFull) => Silence::TableFull.into(),
             Err(Unavailable::OffersFull) => Silence::OffersFull.into(),
+        }
+    }
+
+    /// C34
+    pub(super) fn refuse_for_lack(&self) -> Outcome {
+        Outcome {
+            notice: Some(self.notice(NoticeKind::Exhausted, self.subnet.prefix.first())),
+            ..Silence::NoAddress.into()
         }
     }
 

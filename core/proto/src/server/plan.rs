@@ -2,7 +2,7 @@
 
 use super::silence::Silence;
 use crate::config::Place;
-use crate::shard::{Ask, Parked};
+use crate::shard::{Ask, Parked, Probe, Seek};
 use core::net::Ipv4Addr;
 use dhcp_wire::ethernet::Mac;
 
@@ -15,6 +15,10 @@ pub struct Outcome {
     pub ask: Option<Ask>,
     /// Something the operator is told.
     pub notice: Option<Notice>,
+    /// The probe that the message has to wait for; there is no reply then, and no silence either.
+    pub probe: Option<Probe>,
+    /// A question to all other workers.
+    pub seek: Option<Seek>,
 }
 
 impl From<Result<Plan, Silence>> for Outcome {
@@ -23,6 +27,8 @@ impl From<Result<Plan, Silence>> for Outcome {
             reply,
             ask: None,
             notice: None,
+            probe: None,
+            seek: None,
         }
     }
 }
@@ -117,4 +123,7 @@ pub enum NoticeKind {
     Moved,
     /// A client with a lease came by another relay or circuit, and was not answered (C173).
     MoveDenied,
+    /// A probe was answered: the address is set aside (C179). `chaddr` is the station that answered,
+    /// all zeros if it is behind a router.
+    Busy,
 }

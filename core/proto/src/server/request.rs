@@ -168,6 +168,9 @@ impl<J: Journal> Turn<'_, J> {
         };
         let own = self.binding().filter(is_it);
         let slot = own.or_else(|| self.beside().filter(is_it))?;
+        if self.is_under_probe(slot, addr) {
+            return Some(Silence::Probing.into());
+        }
         if !self.wanted(client).may_have(addr) {
             self.shard.withdraw(self.config, self.network, slot);
             return Some(self.nak());

@@ -94,6 +94,10 @@ reasons! {
     NoDestination => "no_destination",
     /// The address is with another worker, which was asked to yield it; the client will ask again.
     Yielding => "yielding",
+    /// A REQUEST for an address that is under probe before it is offered; the client repeats it.
+    Probing => "probing",
+    /// A DISCOVER whose probe is over when its client has gone on.
+    ProbeMoot => "probe_moot",
     /// The reply could not be written: the buffer is too small.
     NoRoomForReply => "no_room_for_reply",
 }

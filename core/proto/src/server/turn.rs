@@ -24,6 +24,34 @@ pub fn decide(
     shard: &mut Shard,
     journal: &mut impl Journal,
 ) -> Outcome {
+    with_turn(query, (now, config), shard, journal, |turn| {
+        match query.kind {
+            MessageType::Discover => turn.on_discover(),
+            MessageType::Request => turn.on_request(),
+            MessageType::Decline => turn.on_decline(),
+            MessageType::Release => turn.on_release(),
+            MessageType::Inform => turn.on_inform(),
+            MessageType::Offer
+            | MessageType::Ack
+            | MessageType::Nak
+            | MessageType::ForceRenew
+            | MessageType::LeaseQuery
+            | MessageType::LeaseUnassigned
+            | MessageType::LeaseUnknown
+            | MessageType::LeaseActive => Silence::MessageType.into(),
+        }
+    })
+}
+
+/// Gathers what deciding about `query` looks at, and decides.
+#[inline]
+pub(super) fn with_turn<J: Journal>(
+    query: &Query<'_>,
+    (now, config): (Instant, &Config),
+    shard: &mut Shard,
+    journal: &mut J,
+    decide: impl FnOnce(&mut Turn<'_, J>) -> Outcome,
+) -> Outcome {
     let Some(network) = config.network(query.network) else {
         return Silence::NoNetwork.into();
     };
@@ -37,7 +65,7 @@ pub fn decide(
     let keys = keys_of(query, network);
     let now = now.secs();
     let fenced = journal.fenced();
-    let mut turn = Turn {
+    decide(&mut Turn {
         query,
         now,
         config,
@@ -48,22 +76,7 @@ pub fn decide(
         fenced: fenced.as_ref(),
         shard,
         journal,
-    };
-    match query.kind {
-        MessageType::Discover => turn.on_discover(),
-        MessageType::Request => turn.on_request(),
-        MessageType::Decline => turn.on_decline(),
-        MessageType::Release => turn.on_release(),
-        MessageType::Inform => turn.on_inform(),
-        MessageType::Offer
-        | MessageType::Ack
-        | MessageType::Nak
-        | MessageType::ForceRenew
-        | MessageType::LeaseQuery
-        | MessageType::LeaseUnassigned
-        | MessageType::LeaseUnknown
-        | MessageType::LeaseActive => Silence::MessageType.into(),
-    }
+    })
 }
 
 /// What a reservation may know the client by; nothing where nothing is reserved.

@@ -6,6 +6,7 @@ use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, Pool};
 use crate::time::{INFINITE, deadline};
 use core::net::Ipv4Addr;
+use dhcp_wire::ethernet::Mac;
 
 /// Why there is no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -332,6 +333,21 @@ pub(crate) struct Want {
     pub(crate) addr: Ipv4Addr,
     pub(crate) to: Claim,
     pub(crate) mercy: Mercy,
+}
+
+/// Since when an address is set aside, and until when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timed {
+    pub(crate) since: u32,
+    pub(crate) until: u32,
+}
+
+/// An address that is in use: for how long it is set aside, and which station answered, if it is
+/// on the link.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InUse {
+    pub(crate) times: Timed,
+    pub(crate) station: Option<Mac>,
 }
 
 /// The pool that may assign `addr`, and the address's index in its hints.

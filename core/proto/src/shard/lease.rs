@@ -1,6 +1,6 @@
 //! What happens to a lease: it begins, ends, is declined, yields. The records are written here too.
 
-use super::claim::{Mercy, Want};
+use super::claim::{Mercy, Timed, Want};
 use super::{Ask, ClientInfo, RETURNING, Shard, Unavailable, Yielded};
 use crate::address::{AddressState, Claim, Space};
 use crate::binding::{BindingState, SlotIndex};
@@ -85,13 +85,13 @@ impl Shard {
             .ok()
     }
 
-    /// Sets the address of the lease in `slot` aside until `until`; `aside` keeps its time.
+    /// Sets the address of the lease in `slot` aside for the time of `times`, which `aside` keeps.
     pub(crate) fn decline(
         &mut self,
         config: &Config,
         network: &Network,
         (slot, aside): (SlotIndex, SlotIndex),
-        until: u32,
+        times: Timed,
     ) {
         let Some(addr) = self.addr(slot) else { return };
         self.counts.active = self.counts.active.saturating_sub(1);
@@ -112,7 +112,7 @@ impl Shard {
             aside,
             (addr, generation),
             identity.get(..len).unwrap_or(&[]),
-            until,
+            times,
         );
         if let Some(binding) = self.bindings.slot_mut(slot) {
             binding.declines = binding.declines.saturating_add(1);
@@ -126,11 +126,13 @@ impl Shard {
         aside: SlotIndex,
         (addr, generation): (Ipv4Addr, u64),
         client: &[u8],
-        until: u32,
+        times: Timed,
     ) {
         let Some(binding) = self.bindings.slot_mut(aside) else {
             return;
         };
+        let network = binding.network();
+        binding.started = times.since;
         binding.state = BindingState::Abandoned;
         binding.addr = addr.to_bits();
         binding.set_generation(generation);
@@ -139,7 +141,10 @@ impl Shard {
         if self.bindings.store_agent_info(aside, client).is_err() {
             self.count_not_stored();
         }
-        self.bindings.schedule(aside, until);
+        self.bindings.schedule(aside, times.until);
+        if let Some(lists) = self.lists(network) {
+            self.bindings.push_back(lists.aside, aside);
+        }
         self.counts.set_aside += 1;
     }
 

@@ -25,6 +25,7 @@ mod housekeeping;
 mod lease;
 mod offers;
 mod regroup;
+mod probe;
 mod restore;
 mod terms;
 mod view;
@@ -40,12 +41,12 @@ use core::net::Ipv4Addr;
 
 pub(crate) use assign::{Assigned, Wanted};
 pub use claim::Unavailable;
-pub(crate) use claim::{Mercy, Want};
+pub(crate) use claim::{InUse, Mercy, Timed, Want};
 pub use housekeeping::Turned;
 pub use regroup::Room;
 pub use restore::Restored;
 pub(crate) use terms::Keys;
-pub use terms::{Ask, Parked, Yielded};
+pub use terms::{Ask, Found, Over, Parked, Probe, Seek, Yielded};
 pub use view::BindingView;
 
 /// Set in the network of a slot that holds an offer beside the client's lease.
@@ -78,6 +79,8 @@ pub struct Shard {
     regrouping: regroup::Progress,
     /// The last questions to other workers, newest first.
     asked: [Option<Ask>; ASKED],
+    /// Networks whose addresses other workers were asked for, and when.
+    sought: [(u32, u32); probe::SOUGHT],
     counts: Counts,
     /// Offers to strangers that the table has room for.
     most_offers: usize,
@@ -94,6 +97,8 @@ struct Lists {
     held: u32,
     /// Remembered bindings, in the order in which they ended.
     remembered: ListId,
+    /// Addresses set aside, in the order in which they were.
+    aside: ListId,
 }
 
 /// How many bindings a shard has of each kind.
@@ -143,6 +148,7 @@ impl Shard {
                 holds: bindings.add_list()?,
                 held: 0,
                 remembered: bindings.add_list()?,
+                aside: bindings.add_list()?,
             });
         }
         let (wall, sweep) = (Wall::default(), SlotIndex(0));
@@ -158,6 +164,7 @@ impl Shard {
             accepting: false,
             regrouping: regroup::Progress::done(config),
             asked: [None; ASKED],
+            sought: [(0, 0); probe::SOUGHT],
             counts: Counts::default(),
             most_offers,
             relief: 0,

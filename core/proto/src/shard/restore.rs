@@ -1,6 +1,7 @@
 //! Bindings read back from the store, before any worker runs.
 
 use super::Shard;
+use super::claim::Timed;
 use crate::address::{AddressState, Generation, Word};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, Place};
@@ -150,7 +151,8 @@ impl Shard {
             return Restored::Full;
         };
         let word = (record.addr, record.generation);
-        self.keep_aside(slot, word, record.identity, until);
+        let since = reading.wall.inner(record.time);
+        self.keep_aside(slot, word, record.identity, Timed { since, until });
         self.place_word(config, network, (record, slot), AddressState::SetAside);
         if !record.identity.is_empty() {
             let hash = self.key.hash(record.identity);

@@ -1,8 +1,11 @@
 //! What a shard and those who ask it say to each other.
 
+use crate::address::Space;
+use crate::config::{NetworkKey, ProbeBy};
 use crate::identity::Identity;
 use crate::record::Sequence;
 use core::net::Ipv4Addr;
+use dhcp_wire::ethernet::Mac;
 
 /// The binding that a parked ACK states; it is sent only while the binding still says the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,56 @@ pub enum Yielded {
     Refused,
     /// The journal has no room for its end: the asker is to put the question again.
     Later,
+}
+
+/// A probe that is to be made before an address is offered: RFC 2131 §3.1 step 2, "the server
+/// SHOULD check that the offered network address is not already in use".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// Address space.
+    pub space: Space,
+    /// The address.
+    pub addr: Ipv4Addr,
+    /// The generation under which it is held or set aside.
+    pub generation: u64,
+    /// How to ask.
+    pub by: ProbeBy,
+    /// Milliseconds to wait for an answer.
+    pub wait: u16,
+    /// The relay that the client is behind; unspecified if none.
+    pub relay: Ipv4Addr,
+    /// Whether it is an address in probation, which nobody is to have unless nobody answers (C177).
+    pub aside: bool,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nobody answered in time.
+    Nobody,
+    /// A station has the address; its hardware address, unless a router is between.
+    Station(Option<Mac>),
+    /// Nobody could be asked.
+    Nothing,
+}
+
+/// A probe that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over {
+    /// What was asked.
+    pub probe: Probe,
+    /// What came of it.
+    pub found: Found,
+}
+
+/// A question to all other workers: a network has no address left, and one that they have set
+/// aside may be free by now (C177).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seek {
+    /// The network.
+    pub network: NetworkKey,
+    /// The relay that the client is behind; unspecified if none.
+    pub relay: Ipv4Addr,
 }
 
 /// What a reservation may know a client by.

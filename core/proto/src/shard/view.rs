@@ -19,7 +19,7 @@ pub struct BindingView {
     pub until: u64,
     /// When the client was last heard of, Unix seconds.
     pub started: u64,
-    /// Lease time last told to the client, seconds.
+    /// Lease time last told to the client, seconds; 0 of an address set aside.
     pub lease: u32,
     /// Relay agent; unspecified if none.
     pub giaddr: Ipv4Addr,
@@ -99,12 +99,13 @@ impl Shard {
         {
             until = until.saturating_sub(network.rules.affinity);
         }
+        let aside = binding.state == BindingState::Abandoned;
         Some(BindingView {
             addr,
             state: binding.state,
             until: self.wall.at(until),
             started: self.wall.at(binding.started),
-            lease: binding.lease,
+            lease: if aside { 0 } else { binding.lease },
             giaddr: Ipv4Addr::from_bits(binding.giaddr),
             origin: Origin {
                 port: binding.port,

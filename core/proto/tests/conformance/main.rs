@@ -33,6 +33,7 @@ mod limits;
 mod moves;
 mod mutations;
 mod options;
+mod probing;
 mod reboot;
 mod reload;
 mod reserved;

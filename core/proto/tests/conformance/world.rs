@@ -5,14 +5,14 @@ use dhcp_proto::address::{AddressState, Directory, DirectoryBuilder, Space, Work
 use dhcp_proto::binding::{BindingState, Bindings, Sizes, SlotIndex, Storage};
 use dhcp_proto::config::{
     Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionEntry, OptionSet,
-    PoolSpec, Prefix, Reservation, Rules, Spec, SubnetSpec,
+    PoolSpec, Prefix, ProbeRules, Reservation, Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Cause, Journal, Origin, Record, RecordKind, Sequence};
 use dhcp_proto::restart::{Noted, Reading, Start, longest_grace};
 use dhcp_proto::server::{
-    self, Arrival, Client, Destination, Echo, Notice, Parked, Plan, Rank, ReplyKind, Silence,
-    Written,
+    self, Arrival, Client, Destination, Echo, Found, Notice, Outcome, Over, Parked, Plan, Probe,
+    Rank, ReplyKind, Silence, Written,
 };
 use dhcp_proto::shard::{Room, Shard};
 use dhcp_proto::time::{Instant, Wall};
@@ -165,6 +165,7 @@ pub struct Sub {
     pub options: Vec<(u8, Vec<u8>, bool)>,
     pub boot: Boot,
     pub server_id: Option<Ipv4Addr>,
+    pub probe: ProbeRules,
 }
 
 pub fn pool(first: &str, last: &str) -> PoolSpec {
@@ -191,6 +192,7 @@ pub fn subnet(of: &str, first: &str, last: &str) -> Sub {
         ],
         boot: Boot::default(),
         server_id: None,
+        probe: ProbeRules::default(),
     }
 }
 
@@ -314,6 +316,7 @@ impl Sub {
             options: OptionSet::new(self.options.iter().map(option).collect()),
             boot: self.boot.clone(),
             server_id: self.server_id,
+            probe: self.probe,
         }
     }
 }
@@ -331,6 +334,8 @@ pub struct World {
     pub room: bool,
     /// What the operator was told of.
     pub notices: Vec<Notice>,
+    /// Probes of addresses that other shards asked for, each with the shard that makes it.
+    pub sought: Vec<(usize, Probe)>,
     /// Inner time.
     pub now: Instant,
     /// Wall seconds ahead of it.
@@ -347,6 +352,7 @@ pub struct World {
 pub enum Answer {
     Reply(Reply),
     Silence(Silence),
+    Probe(Probe),
     Malformed(dhcp_wire::Malformed),
 }
 
@@ -443,6 +449,15 @@ impl Answer {
         }
     }
 
+    /// The probe that has to be made first.
+    #[track_caller]
+    pub fn probe(self) -> Probe {
+        match self {
+            Self::Probe(probe) => probe,
+            other => panic!("expected a probe, got {other:?}"),
+        }
+    }
+
     #[track_caller]
     pub fn malformed(self) -> dhcp_wire::Malformed {
         match self {
@@ -462,6 +477,7 @@ impl World {
             appended: vec![0; usize::from(setup.shards)],
             room: true,
             notices: Vec::new(),
+            sought: Vec::new(),
             now: Instant(START * 1000),
             wall: 0,
             noted: Noted::default(),
@@ -606,7 +622,7 @@ impl World {
 
     /// As [`World::send`], with a payload that `msg` does not make.
     pub fn send_octets(&mut self, msg: &Msg, payload: &[u8]) -> Answer {
-        let answer = self.answer(msg, payload);
+        let answer = self.answer(msg, payload, None);
         self.note_time();
         self.check();
         answer
@@ -622,7 +638,31 @@ impl World {
         server::rank(&query, &self.config, &self.shards[0], self.now.secs())
     }
 
-    fn answer(&mut self, msg: &Msg, payload: &[u8]) -> Answer {
+    /// What the DISCOVER `msg` comes to when the probe that it waited for is over.
+    pub fn probed(&mut self, msg: Msg, probe: Probe, found: Found) -> Answer {
+        let answer = self.answer(&msg, &msg.octets(), Some(Over { probe, found }));
+        self.note_time();
+        self.check();
+        answer
+    }
+
+    /// The end of a probe that a shard makes for another one.
+    pub fn settle(&mut self, (shard, probe): (usize, Probe), found: Found) {
+        let mut journal = Ring {
+            number: shard,
+            log: &mut self.log,
+            appended: &mut self.appended[shard],
+            room: self.room,
+            expired: &mut self.expired,
+        };
+        let over = Over { probe, found };
+        let shard = &mut self.shards[shard];
+        let notice = server::settle(&over, self.now, &self.config, shard, &mut journal);
+        self.notices.extend(notice);
+        self.check();
+    }
+
+    fn answer(&mut self, msg: &Msg, payload: &[u8], over: Option<Over>) -> Answer {
         let arrival = arrival(msg, payload);
         let parsed = Message::parse_request(payload).and_then(|message| {
             let options = message.options()?;
@@ -653,7 +693,21 @@ impl World {
             room: self.room,
         };
         let shard = &mut self.shards[owner];
-        let outcome = server::decide(&query, self.now, &self.config, shard, &mut journal);
+        let (now, config) = (self.now, &self.config);
+        let outcome = match over {
+            None => server::decide(&query, now, config, shard, &mut journal),
+            Some(over) => server::resume(&query, &over, (now, config), shard, &mut journal),
+        };
+        self.carry_out(&outcome, owner);
+        match (outcome.reply, outcome.probe) {
+            (_, Some(probe)) => Answer::Probe(probe),
+            (Ok(plan), None) => self.write(&plan, &query, owner),
+            (Err(reason), None) => Answer::Silence(reason),
+        }
+    }
+
+    /// What others are asked and told.
+    fn carry_out(&mut self, outcome: &Outcome, owner: usize) {
         if let Some(ask) = outcome.ask {
             let ring = usize::from(ask.owner);
             let mut journal = Ring {
@@ -670,9 +724,11 @@ impl World {
             }
         }
         self.notices.extend(outcome.notice);
-        match outcome.reply {
-            Ok(plan) => self.write(&plan, &query, owner),
-            Err(reason) => Answer::Silence(reason),
+        for other in (0..self.shards.len()).filter(|other| *other != owner) {
+            let shard = &mut self.shards[other];
+            let look = |seek| server::look_aside(&seek, self.now, &self.config, shard);
+            let probe = outcome.seek.and_then(look);
+            self.sought.extend(probe.map(|probe| (other, probe)));
         }
     }
 

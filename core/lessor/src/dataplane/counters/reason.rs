@@ -71,11 +71,17 @@ pub enum DropReason {
     Superseded,
     /// A parked reply whose record was fenced off by another appliance.
     Fenced,
+    /// An echo that answers no probe: forged, damaged, or too late.
+    ProbeMismatch,
+    /// A DISCOVER that waited for a probe when its client repeated it: the newer one is answered.
+    ProbeRepeated,
+    /// A DISCOVER for which one address after the other was found in use.
+    ProbeGivenUp,
 }
 
 impl DropReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::RxRefused,
         Self::NotOurMac,
         Self::NoLink,
@@ -108,6 +114,9 @@ impl DropReason {
         Self::AckTimeout,
         Self::Superseded,
         Self::Fenced,
+        Self::ProbeMismatch,
+        Self::ProbeRepeated,
+        Self::ProbeGivenUp,
     ];
 
     /// Name of the counter.
@@ -146,6 +155,9 @@ impl DropReason {
             Self::AckTimeout => "ack_timeout",
             Self::Superseded => "superseded",
             Self::Fenced => "fenced",
+            Self::ProbeMismatch => "probe_mismatch",
+            Self::ProbeRepeated => "probe_repeated",
+            Self::ProbeGivenUp => "probe_given_up",
         }
     }
 }
@@ -156,7 +168,7 @@ const _: () = {
         assert!(DropReason::ALL[i] as usize == i, "ALL is out of order");
         i += 1;
     }
-    assert!(DropReason::Fenced as usize + 1 == DropReason::ALL.len());
+    assert!(DropReason::ProbeGivenUp as usize + 1 == DropReason::ALL.len());
 };
 
 /// What a worker did that is not a drop.
@@ -203,11 +215,30 @@ pub enum Event {
     AgentInfoDropped,
     /// Notices to the operator that found no room.
     NoticeLost,
+    /// Packets of probes: ARP and echo requests.
+    ProbesSent,
+    /// Probes that nobody answered: the address was offered.
+    ProbeFree,
+    /// Probes that were answered: the address was set aside.
+    ProbeBusy,
+    /// Probes that could not be made: no way there, no next hop, no buffer. The address was offered
+    /// all the same.
+    ProbeSkipped,
+    /// Probes that found no room in the table (`max_probes`). Likewise.
+    ProbeTableFull,
+    /// Packets that answered a probe of this worker.
+    ProbeAnswered,
+    /// Packets that may answer a probe of another worker, passed on to it.
+    ProbeAnswerHanded,
+    /// Such packets that found no room.
+    ProbeAnswerLost,
+    /// Questions to other workers for an address that they have set aside.
+    AsideSought,
 }
 
 impl Event {
     /// Every event, in the order of their numbers.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 29] = [
         Self::Received,
         Self::Sent,
         Self::ArpAnswered,
@@ -228,6 +259,15 @@ impl Event {
         Self::OptionsDropped,
         Self::AgentInfoDropped,
         Self::NoticeLost,
+        Self::ProbesSent,
+        Self::ProbeFree,
+        Self::ProbeBusy,
+        Self::ProbeSkipped,
+        Self::ProbeTableFull,
+        Self::ProbeAnswered,
+        Self::ProbeAnswerHanded,
+        Self::ProbeAnswerLost,
+        Self::AsideSought,
     ];
 
     /// Name of the counter.
@@ -254,6 +294,15 @@ impl Event {
             Self::OptionsDropped => "options_dropped",
             Self::AgentInfoDropped => "agent_info_dropped",
             Self::NoticeLost => "notice_lost",
+            Self::ProbesSent => "probes_sent",
+            Self::ProbeFree => "probe_free",
+            Self::ProbeBusy => "probe_busy",
+            Self::ProbeSkipped => "probe_skipped",
+            Self::ProbeTableFull => "probe_table_full",
+            Self::ProbeAnswered => "probe_answered",
+            Self::ProbeAnswerHanded => "probe_answer_handed",
+            Self::ProbeAnswerLost => "probe_answer_lost",
+            Self::AsideSought => "aside_sought",
         }
     }
 }
@@ -264,5 +313,5 @@ const _: () = {
         assert!(Event::ALL[i] as usize == i, "ALL is out of order");
         i += 1;
     }
-    assert!(Event::NoticeLost as usize + 1 == Event::ALL.len());
+    assert!(Event::AsideSought as usize + 1 == Event::ALL.len());
 };

@@ -4,8 +4,8 @@ use super::*;
 use dhcp_proto::address::{Directory, Space, Worker};
 use dhcp_proto::binding::{BindingState, Bindings, Sizes, Storage};
 use dhcp_proto::config::{
-    Boot, Config, LeaseTimes, NetworkKey, NetworkSpec, OptionSet, PoolSpec, Prefix, Rules, Spec,
-    SubnetSpec,
+    Boot, Config, LeaseTimes, NetworkKey, NetworkSpec, OptionSet, PoolSpec, Prefix, ProbeRules,
+    Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::restart::Reading;
@@ -25,6 +25,7 @@ fn config(addresses: u32) -> Config {
         options: OptionSet::default(),
         boot: Boot::default(),
         server_id: None,
+        probe: ProbeRules::default(),
     };
     let network = NetworkSpec {
         name: "home".into(),
