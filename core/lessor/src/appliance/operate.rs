@@ -23,8 +23,9 @@ use tracing::{error, info, warn};
 
 use super::bindings;
 use super::devices::{self, Devices};
+use super::machine::{Machine, Ports};
 use super::plane::Plane;
-use super::{StartError, place, time};
+use super::{StartError, place, sight, time};
 use crate::config::{Engine, OnStoreFailure, Settings};
 use crate::control;
 use crate::dataplane::clock::Clock;
@@ -40,9 +41,11 @@ use crate::dataplane::port_dpdk::DpdkPort;
 use crate::dataplane::routes::Routes;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
+use crate::eventlog::EventLog;
 use crate::exit::Exit;
 use crate::store::log::HouseMeter;
 use crate::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
+use crate::store::tap::Tap;
 use crate::store::{
     CommitOptions, Committer, Log, LogOptions, NullStore, Recovered, TroubleKind, Watcher,
 };
@@ -101,10 +104,15 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         let directory = settings.store.directory.clone();
         (directory, log.house_meter())
     });
+    let (event_log, taps) = sight::event_log(&settings)?.unzip();
     let devices = devices::open(&settings)?;
     let snapshot = Arc::new(Snapshot { config, routes });
-    let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
-    let committer = commit(engine, drains, &settings, (&start, &snapshot.config))?;
+    let (mut rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
+    let (tap, expiries) = taps.map(|taps| (taps.store, taps.workers)).unzip();
+    for (ring, tap) in rings.iter_mut().zip(expiries.into_iter().flatten()) {
+        ring.tell_expiries(tap);
+    }
+    let committer = commit(engine, (drains, tap), &settings, (&start, &snapshot.config))?;
     let assembly = Assembly {
         settings,
         start,
@@ -113,6 +121,7 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         stop,
         house,
         committer: Arc::new(committer),
+        event_log,
     };
     assembly.serve(devices, shards, rings)
 }
@@ -149,7 +158,7 @@ fn open_store(settings: &Settings) -> Result<Opened, StartError> {
 
 fn commit(
     engine: Option<Log>,
-    drains: Vec<Drain>,
+    (drains, tap): (Vec<Drain>, Option<Tap>),
     settings: &Settings,
     (start, config): (&Start, &Config),
 ) -> Result<Committer, StartError> {
@@ -157,6 +166,7 @@ fn commit(
         hold: start.hold,
         grace: longest_grace(config),
         patience: settings.store.ack_timeout,
+        tap,
         ..CommitOptions::default()
     };
     let started = match engine {
@@ -176,6 +186,7 @@ struct Assembly {
     stop: Arc<AtomicBool>,
     house: Option<(PathBuf, HouseMeter)>,
     committer: Arc<Committer>,
+    event_log: Option<EventLog>,
 }
 
 impl Assembly {
@@ -185,7 +196,14 @@ impl Assembly {
         shards: Vec<Shard>,
         rings: Vec<JournalRing>,
     ) -> Result<(), StartError> {
-        let Devices { eal, ports, queues } = devices;
+        let Devices {
+            eal,
+            ports,
+            pool,
+            queues,
+        } = devices;
+        let names = self.settings.ports.iter().map(|port| port.name.clone());
+        let open = Ports::new(names, ports);
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
         neighbors.keep_routers(self.snapshot.routes.routers(), self.clock.now());
         let workers = shards.len();
@@ -195,6 +213,12 @@ impl Assembly {
             (self.start, self.clock),
         );
         plane.set_house(self.house.clone());
+        plane.set_machine(Machine {
+            ports: open.clone(),
+            pool,
+            neighbors: Arc::clone(&neighbors),
+        });
+        plane.set_event_log(self.event_log.as_ref().map(EventLog::meter));
         let mut handles = Vec::new();
         let clients = usize::try_from(self.settings.server.bindings).unwrap_or(usize::MAX);
         let limits = Arc::new(Limits::new(clients, self.clock.now()));
@@ -232,7 +256,7 @@ impl Assembly {
                 error!(event = %Event::ServerFailed, "a worker has panicked");
             }
         }
-        self.close(ports, ended)
+        self.close(&open, ended)
     }
 
     fn spawn(
@@ -267,8 +291,10 @@ impl Assembly {
     /// Serves control and logs what the workers notice, until something asks to stop.
     fn attend(&self, plane: Plane, handles: &mut [Handle]) -> Result<(), StartError> {
         let socket = &self.settings.server.control;
-        let plane: Arc<dyn control::ControlPlane> = Arc::new(plane);
-        let _served = control::Server::start(socket, plane)
+        let plane = Arc::new(plane);
+        let asked: Arc<dyn control::ControlPlane> = plane.clone();
+        let _shown = sight::metrics(&self.settings, Arc::clone(&asked))?;
+        let _served = control::Server::start(socket, asked)
             .map_err(|error| StartError::new(error.exit(), "no control socket").because(error))?;
         info!(
             event = %Event::ServerReady,
@@ -278,11 +304,13 @@ impl Assembly {
         );
         let mut watch = time::Watch::new(&self.committer);
         let mut steps = time::Steps::default();
+        let mut sight = sight::Watch::new(&self.settings);
         let mut watcher = self.committer.watcher(self.settings.store.ack_timeout);
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
             watch.look(&self.committer);
             steps.look(&self.clock, &self.committer, &self.snapshot.config);
+            sight.look(&plane);
             for handle in handles.iter_mut() {
                 while let Ok(notice) = handle.notices.pop() {
                     tell(&notice);
@@ -314,16 +342,13 @@ impl Assembly {
     }
 
     /// The last batch is written, then the ports are closed.
-    fn close(
-        self,
-        ports: Vec<dpdk::Port>,
-        ended: Result<(), StartError>,
-    ) -> Result<(), StartError> {
-        let committer = Arc::into_inner(self.committer);
-        let unwritten = committer
-            .and_then(Committer::stop)
-            .map_or(0, |stopped| stopped.unwritten);
-        for port in ports {
+    fn close(self, ports: &Ports, ended: Result<(), StartError>) -> Result<(), StartError> {
+        // Somebody may still be asking for figures: that does not keep the last batch back.
+        let stopped = self.committer.stop();
+        let unwritten = stopped.map_or(0, |stopped| stopped.unwritten);
+        // It has what the last commit made durable, and writes it before it ends.
+        drop(self.event_log);
+        for port in ports.take() {
             let device = port.device();
             if let Err(error) = port.close() {
                 warn!(event = %Event::ServerStopping, device, %error, "port was not closed");

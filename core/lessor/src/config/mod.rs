@@ -22,6 +22,7 @@ mod ports;
 mod rates;
 mod reservations;
 mod services;
+mod sight;
 mod subnets;
 mod table;
 mod text;
@@ -39,8 +40,10 @@ use toml::de::DeTable;
 pub use appliance::{Eal, Engine, OnStoreFailure, Server, Store};
 pub use fault::{Fault, Reason, Report};
 pub use ports::{Device, Port};
+pub use sight::{Alarms, Metrics};
 
 use crate::dataplane::routes::StaticRoute;
+use crate::eventlog;
 use findings::{Findings, Spot};
 use knobs::Knobs;
 use networks::Networks;
@@ -58,6 +61,12 @@ pub struct Settings {
     pub store: Store,
     /// DPDK's environment.
     pub eal: Eal,
+    /// Where the log of leases goes.
+    pub event_log: eventlog::Options,
+    /// Where figures are told.
+    pub metrics: Metrics,
+    /// When the operator is told that addresses run low.
+    pub alarms: Alarms,
     /// The ports; a [`dhcp_proto::config::Link`] names them by their position.
     pub ports: Vec<Port>,
     /// Routes and gateways of all ports.
@@ -153,6 +162,15 @@ fn read<'t>(document: &'t DeTable<'t>, findings: &'t Findings<'t>) -> Settings {
         .unwrap_or_default();
     settings.eal = section(&mut root, "eal")
         .map(appliance::eal)
+        .unwrap_or_default();
+    settings.event_log = section(&mut root, "event_log")
+        .map(sight::event_log)
+        .unwrap_or_default();
+    settings.metrics = section(&mut root, "metrics")
+        .map(sight::metrics)
+        .unwrap_or_default();
+    settings.alarms = section(&mut root, "alarms")
+        .map(sight::alarms)
         .unwrap_or_default();
     let mut defaults = Knobs::default();
     if let Some(mut table) = section(&mut root, "defaults") {
