@@ -35,6 +35,8 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// The size of a segment of the store, if it is not the usual one.
     pub segment_size: Option<String>,
+    /// Further sections.
+    pub more: String,
 }
 
 impl Config {
@@ -55,6 +57,7 @@ impl Config {
             t1_t2: None,
             store: None,
             segment_size: None,
+            more: String::new(),
         }
     }
 
@@ -91,6 +94,7 @@ no_huge = true
 memory = "128MiB"
 in_memory = true
 
+{more}
 [[ports]]
 name = "access"
 device = "net_af_packet0,iface={interface},qdisc_bypass=1,framesz=2048,blocksz=65536,framecnt=4096"
@@ -111,6 +115,7 @@ prefix = "{subnet}"
 pools = ["{pool}"]
 options = {{ routers = ["{router}"], domain-name-servers = ["{router}"] }}
 "#,
+            more = self.more,
             workers = self.workers,
             cores = self.cores_text(),
             store = store.display(),

@@ -127,6 +127,25 @@ pub enum Event {
     LeaseBusy,
     /// A network has no address left for a new client. Enlarge its pools or shorten its leases.
     PoolExhausted,
+    /// So many of a network's addresses are in use that a threshold of `alarms.pool_use` is passed;
+    /// its pools count together. Enlarge them or shorten the leases before none is left.
+    PoolFilling,
+    /// The use of a network's addresses is below that threshold again, by `alarms.hysteresis`. Nothing
+    /// to do.
+    PoolRelieved,
+    /// Another station says that it has an address of the appliance's own, so often since this was
+    /// said last; the appliance defends it. Find that station and give it another address.
+    AddressConflict,
+    /// The event log's file or its collector takes nothing, for the reason named; its lines wait, and
+    /// those beyond a bound are lost. Said again each minute. Remove the cause; it goes on by itself.
+    EventLogFailed,
+    /// The event log is written again. Nothing to do.
+    EventLogRecovered,
+    /// So many lease events are missing in the event log or at its collector; `lessor stats` says
+    /// where they were lost. Look at the disk, or at the collector.
+    EventLogLost,
+    /// The metrics cannot be served for the moment. If it happens again look at the reason named.
+    MetricsFailed,
     /// The control socket cannot be served: `lessor stats` and its like do not work, clients are
     /// served all the same. Look at the reason named.
     ControlFailed,
@@ -134,7 +153,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 51] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -178,6 +197,13 @@ impl Event {
         Self::LeaseMoveDenied,
         Self::LeaseBusy,
         Self::PoolExhausted,
+        Self::PoolFilling,
+        Self::PoolRelieved,
+        Self::AddressConflict,
+        Self::EventLogFailed,
+        Self::EventLogRecovered,
+        Self::EventLogLost,
+        Self::MetricsFailed,
         Self::ControlFailed,
     ];
 
@@ -228,6 +254,13 @@ impl Event {
             Self::LeaseMoveDenied => "lease.move_denied",
             Self::LeaseBusy => "lease.busy",
             Self::PoolExhausted => "pool.exhausted",
+            Self::PoolFilling => "pool.filling",
+            Self::PoolRelieved => "pool.relieved",
+            Self::AddressConflict => "address.conflict",
+            Self::EventLogFailed => "event_log.failed",
+            Self::EventLogRecovered => "event_log.recovered",
+            Self::EventLogLost => "event_log.lost",
+            Self::MetricsFailed => "metrics.failed",
             Self::ControlFailed => "control.failed",
         }
     }

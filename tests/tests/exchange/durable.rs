@@ -119,3 +119,25 @@ fn a_full_journal_changes_nothing_and_offers_go_on() {
     assert_eq!(rig.commit(), 1);
     assert_eq!(rig.reply().kind, MessageType::Ack);
 }
+
+#[test]
+fn the_latency_of_each_reply_is_counted_and_that_of_durable_ones_apart() {
+    let mut rig = Rig::new();
+    let counts = |rig: &Rig| {
+        let latency = rig.counters.latency();
+        [&latency.direct, &latency.durable].map(|one| one.view().count())
+    };
+    rig.send(&client(1).discover());
+    let addr = rig.reply().yiaddr;
+    assert_eq!(counts(&rig), [1, 0]);
+    rig.send(&client(1).request(addr));
+    assert_eq!(counts(&rig), [1, 0], "it has not left");
+    rig.commit();
+    assert_eq!(rig.reply().kind, MessageType::Ack);
+    assert_eq!(counts(&rig), [1, 1]);
+    rig.send(&client(1).request(addr));
+    assert_eq!(rig.reply().kind, MessageType::Ack, "it is durable: at once");
+    assert_eq!(counts(&rig), [2, 1]);
+    rig.send(&client(1).release(addr));
+    assert_eq!(counts(&rig), [2, 1], "a RELEASE has no reply");
+}

@@ -34,6 +34,8 @@ pub(super) struct Devices {
     pub(super) eal: &'static Eal,
     /// One for each port of the configuration.
     pub(super) ports: Vec<Port>,
+    /// Where their buffers come from.
+    pub(super) pool: &'static Mempool,
     /// For each worker its queues.
     pub(super) queues: Vec<Ports<DpdkPort>>,
 }
@@ -101,7 +103,12 @@ fn open_all(settings: &Settings) -> Result<Devices, StartError> {
     for (number, transmit) in (0..=u8::MAX).zip(transmit) {
         Ports::share(&mut queues, number, transmit);
     }
-    Ok(Devices { eal, ports, queues })
+    Ok(Devices {
+        eal,
+        ports,
+        pool,
+        queues,
+    })
 }
 
 fn port_config(port: &config::Port, workers: u16) -> PortConfig {

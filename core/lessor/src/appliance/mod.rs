@@ -1,12 +1,16 @@
 //! The whole: from settings to running threads, and back down in order.
 
 pub mod bindings;
+mod census;
 mod devices;
+mod machine;
 mod operate;
 mod place;
 mod plane;
 mod reload;
+mod sight;
 mod time;
+mod usage;
 
 use std::error::Error;
 use std::path::Path;

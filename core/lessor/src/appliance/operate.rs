@@ -23,10 +23,11 @@ use tracing::{error, info, warn};
 
 use super::bindings;
 use super::devices::{self, Devices};
+use super::machine::{Machine, Ports};
 use super::plane::Plane;
 use super::reload::Reloader;
-use super::{StartError, place, time};
-use crate::config::{Engine, Machine, OnStoreFailure, Settings};
+use super::{StartError, place, sight, time};
+use crate::config::{Engine, OnStoreFailure, Settings};
 use crate::control;
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::Counters;
@@ -43,9 +44,11 @@ use crate::dataplane::routes::Routes;
 use crate::dataplane::subscription::Publisher;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
+use crate::eventlog::EventLog;
 use crate::exit::Exit;
 use crate::store::log::HouseMeter;
 use crate::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
+use crate::store::tap::Tap;
 use crate::store::{
     CommitOptions, Committer, Log, LogOptions, NullStore, Recovered, TroubleKind, Watcher,
 };
@@ -104,12 +107,17 @@ pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
         let directory = settings.store.directory.clone();
         (directory, log.house_meter())
     });
+    let (event_log, taps) = sight::event_log(&settings)?.unzip();
     let devices = devices::open(&settings)?;
     let publisher = Arc::new(Publisher::new(Snapshot { config, routes }));
-    let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
+    let (mut rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
+    let (tap, expiries) = taps.map(|taps| (taps.store, taps.workers)).unzip();
+    for (ring, tap) in rings.iter_mut().zip(expiries.into_iter().flatten()) {
+        ring.tell_expiries(tap);
+    }
     let committer = commit(
         engine,
-        drains,
+        (drains, tap),
         &settings,
         (&start, &publisher.current().config),
     )?;
@@ -124,6 +132,7 @@ pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
         file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
         house,
         committer: Arc::new(committer),
+        event_log,
     };
     assembly.serve(devices, shards, rings)
 }
@@ -160,7 +169,7 @@ fn open_store(settings: &Settings) -> Result<Opened, StartError> {
 
 fn commit(
     engine: Option<Log>,
-    drains: Vec<Drain>,
+    (drains, tap): (Vec<Drain>, Option<Tap>),
     settings: &Settings,
     (start, config): (&Start, &Config),
 ) -> Result<Committer, StartError> {
@@ -168,6 +177,7 @@ fn commit(
         hold: start.hold,
         grace: longest_grace(config),
         patience: settings.store.ack_timeout,
+        tap,
         ..CommitOptions::default()
     };
     let started = match engine {
@@ -190,6 +200,7 @@ struct Assembly {
     file: PathBuf,
     house: Option<(PathBuf, HouseMeter)>,
     committer: Arc<Committer>,
+    event_log: Option<EventLog>,
 }
 
 impl Assembly {
@@ -199,18 +210,25 @@ impl Assembly {
         shards: Vec<Shard>,
         rings: Vec<JournalRing>,
     ) -> Result<(), StartError> {
-        let Devices { eal, ports, queues } = devices;
+        let Devices {
+            eal,
+            ports,
+            pool,
+            queues,
+        } = devices;
+        let names = self.settings.ports.iter().map(|port| port.name.clone());
+        let open = Ports::new(names, ports);
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
         let routers = self.publisher.current();
         neighbors.keep_routers(routers.routes.routers(), self.clock.now());
         let workers = shards.len();
         let reloader = Arc::new(self.reloader(&neighbors));
-        let mut plane = Plane::new(
-            Arc::clone(&reloader),
-            Arc::clone(&self.committer),
-            (self.start, self.clock),
-        );
-        plane.set_house(self.house.clone());
+        let machine = Machine {
+            ports: open.clone(),
+            pool,
+            neighbors: Arc::clone(&neighbors),
+        };
+        let mut plane = self.plane(&reloader, machine);
         let mut handles = Vec::new();
         let clients = usize::try_from(self.settings.server.bindings).unwrap_or(usize::MAX);
         let limits = Arc::new(Limits::new(clients, self.clock.now()));
@@ -249,7 +267,20 @@ impl Assembly {
                 error!(event = %Event::ServerFailed, "a worker has panicked");
             }
         }
-        self.close(ports, ended)
+        self.close(&open, ended)
+    }
+
+    /// The control side, before it knows of a worker.
+    fn plane(&self, reloader: &Arc<Reloader>, machine: Machine) -> Plane {
+        let mut plane = Plane::new(
+            Arc::clone(reloader),
+            Arc::clone(&self.committer),
+            (self.start, self.clock),
+        );
+        plane.set_house(self.house.clone());
+        plane.set_machine(machine);
+        plane.set_event_log(self.event_log.as_ref().map(EventLog::meter));
+        plane
     }
 
     fn spawn(
@@ -289,8 +320,10 @@ impl Assembly {
         handles: &mut [Handle],
     ) -> Result<(), StartError> {
         let socket = &self.settings.server.control;
-        let plane: Arc<dyn control::ControlPlane> = Arc::new(plane);
-        let _served = control::Server::start(socket, plane)
+        let plane = Arc::new(plane);
+        let asked: Arc<dyn control::ControlPlane> = plane.clone();
+        let _shown = sight::metrics(&self.settings, Arc::clone(&asked))?;
+        let _served = control::Server::start(socket, asked)
             .map_err(|error| StartError::new(error.exit(), "no control socket").because(error))?;
         info!(
             event = %Event::ServerReady,
@@ -301,6 +334,7 @@ impl Assembly {
         self.heed_sighup(reloader)?;
         let mut watch = time::Watch::new(&self.committer);
         let mut steps = time::Steps::default();
+        let mut sight = sight::Watch::new(&self.settings);
         let mut watcher = self.committer.watcher(self.settings.store.ack_timeout);
         while !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
@@ -311,6 +345,7 @@ impl Assembly {
                 &self.committer,
                 &self.publisher.current().config,
             );
+            sight.look(&plane);
             for handle in handles.iter_mut() {
                 while let Ok(notice) = handle.notices.pop() {
                     tell(&notice);
@@ -329,7 +364,7 @@ impl Assembly {
     fn reloader(&self, neighbors: &Arc<Neighbors>) -> Reloader {
         Reloader {
             file: self.file.clone(),
-            machine: Machine::of(&self.settings),
+            machine: crate::config::Machine::of(&self.settings),
             publisher: Arc::clone(&self.publisher),
             neighbors: Arc::clone(neighbors),
             clock: self.clock,
@@ -373,16 +408,13 @@ impl Assembly {
     }
 
     /// The last batch is written, then the ports are closed.
-    fn close(
-        self,
-        ports: Vec<dpdk::Port>,
-        ended: Result<(), StartError>,
-    ) -> Result<(), StartError> {
-        let committer = Arc::into_inner(self.committer);
-        let unwritten = committer
-            .and_then(Committer::stop)
-            .map_or(0, |stopped| stopped.unwritten);
-        for port in ports {
+    fn close(self, ports: &Ports, ended: Result<(), StartError>) -> Result<(), StartError> {
+        // Somebody may still be asking for figures: that does not keep the last batch back.
+        let stopped = self.committer.stop();
+        let unwritten = stopped.map_or(0, |stopped| stopped.unwritten);
+        // It has what the last commit made durable, and writes it before it ends.
+        drop(self.event_log);
+        for port in ports.take() {
             let device = port.device();
             if let Err(error) = port.close() {
                 warn!(event = %Event::ServerStopping, device, %error, "port was not closed");

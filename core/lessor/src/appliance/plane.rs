@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use dhcp_proto::address::{AddressState, Space};
+use dhcp_proto::address::Space;
 use dhcp_proto::binding::BindingState;
-use dhcp_proto::config::{Config, Network, Pool, Subnet};
 use dhcp_proto::record::{Cause, Record, RecordKind};
 use dhcp_proto::restart::Start;
 use dhcp_proto::shard::BindingView;
 use tracing::info;
 
+use super::census::Census;
+use super::machine::Machine;
 use super::reload::Reloader;
 use super::time;
 use crate::control::{
-    ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, ReloadReport, State, Stats,
-    StoreStats, StoreTrouble,
+    ClockAccepted, ClockReport, ControlPlane, LatencyStats, Lease, PoolStats, PortStats,
+    ReloadReport, State, Stats, StoreStats, StoreTrouble,
 };
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::{self, Counters, DropReason};
@@ -25,6 +26,7 @@ use crate::dataplane::desk::Inquiry;
 use crate::dataplane::gauges::{Gauges, GaugesView};
 use crate::dataplane::subscription::Publisher;
 use crate::event::Event;
+use crate::eventlog;
 use crate::store::log::HouseMeter;
 use crate::store::{ClockHold, Committer};
 
@@ -49,6 +51,10 @@ pub(super) struct Plane {
     committer: Arc<Committer>,
     /// The directory of the store, and who knows of its upkeep; none with `engine = "none"`.
     house: Option<(PathBuf, HouseMeter)>,
+    event_log: Option<Arc<eventlog::Meter>>,
+    /// What is asked for figures beside the workers.
+    machine: Option<Machine>,
+    census: Census,
     start: Start,
     clock: Clock,
     /// Taken by who accepts the clock.
@@ -70,6 +76,9 @@ impl Plane {
             reloader,
             committer,
             house: None,
+            event_log: None,
+            machine: None,
+            census: Census::default(),
             start,
             clock,
             accepting: Mutex::new(()),
@@ -81,6 +90,14 @@ impl Plane {
 
     pub(super) fn set_house(&mut self, house: Option<(PathBuf, HouseMeter)>) {
         self.house = house;
+    }
+
+    pub(super) fn set_event_log(&mut self, meter: Option<Arc<eventlog::Meter>>) {
+        self.event_log = meter;
+    }
+
+    pub(super) fn set_machine(&mut self, machine: Machine) {
+        self.machine = Some(machine);
     }
 
     pub(super) fn add_worker(
@@ -134,36 +151,50 @@ impl Plane {
         }
     }
 
-    fn pool(config: &Config, network: &Network, subnet: &Subnet, pool: &Pool) -> PoolStats {
-        let mut counted = PoolStats {
-            network: network.name.clone(),
-            first: pool.first,
-            last: pool.last,
-            free: 0,
-            held: 0,
-            bound: 0,
-            remembered: 0,
-            set_aside: 0,
-            excluded: 0,
-        };
-        for index in 0..pool.len() {
-            let addr = pool.addr(index);
-            if subnet.is_excluded(addr) || network.reserved(addr).is_some() {
-                counted.excluded += 1;
-                continue;
-            }
-            let Some(cell) = config.cell(network.space, addr) else {
-                continue;
-            };
-            match cell.load().state() {
-                AddressState::Free => counted.free += 1,
-                AddressState::Held => counted.held += 1,
-                AddressState::Bound => counted.bound += 1,
-                AddressState::Remembered => counted.remembered += 1,
-                AddressState::SetAside => counted.set_aside += 1,
-            }
+    /// How full the pools are, now or a moment ago.
+    pub(super) fn pools(&self) -> Arc<Vec<PoolStats>> {
+        self.census.pools(&self.publisher.current().config)
+    }
+
+    /// How often another station said that it has an address of ours.
+    pub(super) fn address_conflicts(&self) -> u64 {
+        let conflict = DropReason::AddressConflict;
+        let counters = self.counters.iter();
+        counters.map(|counters| counters.dropped(conflict)).sum()
+    }
+
+    fn memory(&self, stats: &mut Stats) {
+        if let Some(pool) = self.machine.as_ref().map(|machine| machine.pool) {
+            stats.add("memory", "mbufs", pool.config().mbufs.into());
+            stats.add("memory", "mbufs_free", pool.available().into());
         }
-        counted
+        if let Some(neighbors) = self.machine.as_ref().map(|machine| &machine.neighbors) {
+            let (all, resolved) = neighbors.count();
+            stats.add("neighbors", "known", all as u64);
+            stats.add("neighbors", "resolved", resolved as u64);
+        }
+        let clock = self.clock();
+        stats.add("clock", "held", u64::from(clock.held.is_some()));
+        stats.add("clock", "behind_s", clock.behind);
+        stats.add("clock", "steps", clock.steps);
+    }
+
+    fn ports(&self) -> Vec<PortStats> {
+        let machine = self.machine.as_ref();
+        machine.map(Machine::ports).unwrap_or_default()
+    }
+
+    fn latency(&self) -> Vec<LatencyStats> {
+        let workers = (0..).zip(&self.counters);
+        let of_worker = |(worker, counters): (u16, &Arc<Counters>)| {
+            let latency = counters.latency();
+            [
+                LatencyStats::new("direct", Some(worker), &latency.direct.view()),
+                LatencyStats::new("durable", Some(worker), &latency.durable.view()),
+            ]
+        };
+        let commits = LatencyStats::new("commit", None, &self.committer.latency());
+        workers.flat_map(of_worker).chain([commits]).collect()
     }
 
     /// The gauges of all workers together.
@@ -214,17 +245,13 @@ impl ControlPlane for Plane {
         stats.add("clock", "steps", self.committer.clock_steps());
         self.worker_counters(&mut stats);
         self.store_counters(&mut stats);
-        let snapshot = self.publisher.current();
-        let config = &snapshot.config;
-        for network in config.networks() {
-            for subnet in &network.subnets {
-                let pools = subnet
-                    .pools
-                    .iter()
-                    .map(|pool| Self::pool(config, network, subnet, pool));
-                stats.pools.extend(pools);
-            }
+        for (name, value) in self.event_log.iter().flat_map(|meter| meter.rows()) {
+            stats.add("event_log", name, value);
         }
+        self.memory(&mut stats);
+        stats.pools.clone_from(&self.pools());
+        stats.ports = self.ports();
+        stats.latency = self.latency();
         stats
     }
 

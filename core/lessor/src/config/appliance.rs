@@ -212,14 +212,14 @@ fn cores(value: &Value<'_>) -> Option<Vec<u16>> {
 }
 
 /// A path that a socket address has room for (`sun_path` has 108 octets and ends with a NUL).
-fn socket_path(value: &Value<'_>) -> Result<PathBuf, Reason> {
+pub(super) fn socket_path(value: &Value<'_>) -> Result<PathBuf, Reason> {
     let path = absolute(value)?;
     let fits = path.as_os_str().len() <= 107;
     fits.then_some(path)
         .ok_or(Reason::Malformed("a path of at most 107 octets"))
 }
 
-fn absolute(value: &Value<'_>) -> Result<PathBuf, Reason> {
+pub(super) fn absolute(value: &Value<'_>) -> Result<PathBuf, Reason> {
     let path = PathBuf::from(value.name()?);
     let usable = path.is_absolute() && !value.text()?.contains('\0');
     usable

@@ -23,6 +23,7 @@ mod rates;
 mod reservations;
 mod restart;
 mod services;
+mod sight;
 mod subnets;
 mod table;
 mod text;
@@ -41,8 +42,10 @@ pub use appliance::{Eal, Engine, OnStoreFailure, Server, Store};
 pub use fault::{Fault, Reason, Report};
 pub use ports::{Device, Port};
 pub use restart::Machine;
+pub use sight::{Alarms, Metrics};
 
 use crate::dataplane::routes::StaticRoute;
+use crate::eventlog;
 use findings::{Findings, Spot};
 use knobs::Knobs;
 use networks::Networks;
@@ -60,6 +63,12 @@ pub struct Settings {
     pub store: Store,
     /// DPDK's environment.
     pub eal: Eal,
+    /// Where the log of leases goes.
+    pub event_log: eventlog::Options,
+    /// Where figures are told.
+    pub metrics: Metrics,
+    /// When the operator is told that addresses run low.
+    pub alarms: Alarms,
     /// The ports; a [`dhcp_proto::config::Link`] names them by their position.
     pub ports: Vec<Port>,
     /// Routes and gateways of all ports.
@@ -140,24 +149,31 @@ pub fn parse(text: &str) -> Result<(Settings, Report), Report> {
     }
 }
 
-fn read<'t>(document: &'t DeTable<'t>, findings: &'t Findings<'t>) -> Settings {
-    let mut root = Table::new(Spot::default(), document, findings);
-    let mut settings = Settings::default();
-    let section = |root: &mut Table<'t>, key| root.read(key, Value::table);
-    let server = section(&mut root, "server");
+/// Reads what is not about networks; says where `[server]` stands.
+fn machine(root: &mut Table<'_>, settings: &mut Settings) -> Spot {
+    let mut section = |key| root.read(key, Value::table);
+    let server = section("server");
     let server_at = server
         .as_ref()
         .map(|table| table.spot.clone())
         .unwrap_or_default();
     settings.server = server.map(appliance::server).unwrap_or_default();
-    settings.store = section(&mut root, "store")
-        .map(appliance::store)
+    settings.store = section("store").map(appliance::store).unwrap_or_default();
+    settings.eal = section("eal").map(appliance::eal).unwrap_or_default();
+    settings.event_log = section("event_log")
+        .map(sight::event_log)
         .unwrap_or_default();
-    settings.eal = section(&mut root, "eal")
-        .map(appliance::eal)
-        .unwrap_or_default();
+    settings.metrics = section("metrics").map(sight::metrics).unwrap_or_default();
+    settings.alarms = section("alarms").map(sight::alarms).unwrap_or_default();
+    server_at
+}
+
+fn read<'t>(document: &'t DeTable<'t>, findings: &'t Findings<'t>) -> Settings {
+    let mut root = Table::new(Spot::default(), document, findings);
+    let mut settings = Settings::default();
+    let server_at = machine(&mut root, &mut settings);
     let mut defaults = Knobs::default();
-    if let Some(mut table) = section(&mut root, "defaults") {
+    if let Some(mut table) = root.read("defaults", Value::table) {
         defaults.read(&mut table);
         table.finish();
     }

@@ -1,6 +1,7 @@
 //! What of a file takes effect with a start alone.
 
-use super::{Eal, Port, Server, Settings, Store};
+use super::{Alarms, Eal, Metrics, Port, Server, Settings, Store};
+use crate::eventlog;
 
 /// What the running server was made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +10,9 @@ pub struct Machine {
     store: Store,
     eal: Eal,
     ports: Vec<Port>,
+    event_log: eventlog::Options,
+    metrics: Metrics,
+    alarms: Alarms,
 }
 
 impl Machine {
@@ -21,6 +25,9 @@ impl Machine {
             store,
             eal,
             ports,
+            event_log,
+            metrics,
+            alarms,
             routes: _,
             spec: _,
         } = settings;
@@ -29,6 +36,9 @@ impl Machine {
             store: store.clone(),
             eal: eal.clone(),
             ports: ports.clone(),
+            event_log: event_log.clone(),
+            metrics: metrics.clone(),
+            alarms: alarms.clone(),
         }
     }
 
@@ -44,6 +54,13 @@ impl Machine {
         } else {
             found.push("ports".into());
         }
+        let sections = [
+            ("event_log", self.event_log != other.event_log),
+            ("metrics", self.metrics != other.metrics),
+            ("alarms", self.alarms != other.alarms),
+        ];
+        let sections = sections.into_iter().filter(|(_, different)| *different);
+        found.extend(sections.map(|(name, _)| name.to_owned()));
         found
     }
 }
@@ -64,6 +81,7 @@ fn server(old: &Server, new: &Server) -> Vec<String> {
         agent_info_octets,
         control,
         max_offers,
+        max_probes,
     } = old;
     different(
         "server",
@@ -79,6 +97,7 @@ fn server(old: &Server, new: &Server) -> Vec<String> {
             ),
             ("control", *control != new.control),
             ("max_offers", *max_offers != new.max_offers),
+            ("max_probes", *max_probes != new.max_probes),
         ],
     )
 }

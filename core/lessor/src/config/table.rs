@@ -50,6 +50,11 @@ impl<'t> Table<'t> {
         })
     }
 
+    /// Whether `key` is there, whatever it says.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// What `key` reads as, if it is there and reads.
     pub(super) fn read<T>(
         &mut self,

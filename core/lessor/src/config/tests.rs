@@ -1,4 +1,5 @@
 mod load;
+mod sight;
 mod ways;
 
 use super::*;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use dhcp_proto::identity::Kind;
 use dhcp_proto::record::{Record, RecordKind};
 use dhcp_proto::time::INFINITE;
 use serde::{Deserialize, Serialize};
+
+use crate::words::{Client, Colons, Hex, Utc};
 
 /// State of an address, in the words of RFC 6926 §6.2.7 as far as they reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -93,15 +94,15 @@ impl Lease {
             address: record.addr,
             space: record.space,
             state,
-            client: client(record.identity),
-            hw_address: colons(record.chaddr),
+            client: Client(record.identity).to_string(),
+            hw_address: Colons(record.chaddr).to_string(),
             since: record.time,
             expires: (record.expiry != u64::MAX).then_some(record.expiry),
             lease_time: record.lease,
             relay: (!record.giaddr.is_unspecified()).then_some(record.giaddr),
             port: record.origin.port,
             vlan: tags.into_iter().take_while(|tag| *tag != 0).collect(),
-            agent_info: joined(record.agent_info, ""),
+            agent_info: Hex(record.agent_info).to_string(),
         })
     }
 
@@ -115,31 +116,6 @@ impl Lease {
             || same(client)
             || same(&self.client)
     }
-}
-
-/// An identity in words.
-fn client(identity: &[u8]) -> String {
-    let Some((kind, rest)) = identity.split_first() else {
-        return String::new();
-    };
-    match Kind::ALL.into_iter().find(|k| *k as u8 == *kind) {
-        Some(Kind::ClientId) => format!("client-id {}", colons(rest)),
-        // Without the hardware type, which is 1 for whatever an operator may look for.
-        Some(Kind::Chaddr) => format!("hw {}", colons(rest.get(1..).unwrap_or_default())),
-        Some(Kind::Circuit) => format!("circuit {}", colons(rest)),
-        Some(Kind::CircuitClient) => format!("circuit+client {}", colons(rest)),
-        Some(Kind::RelayCircuit) => format!("relay+circuit {}", colons(rest)),
-        None => colons(identity),
-    }
-}
-
-fn colons(octets: &[u8]) -> String {
-    joined(octets, ":")
-}
-
-fn joined(octets: &[u8], separator: &str) -> String {
-    let pairs: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    pairs.join(separator)
 }
 
 impl fmt::Display for Lease {
@@ -185,18 +161,7 @@ impl fmt::Display for Lease {
 
 /// Unix seconds as `2026-01-31T12:00:00Z`.
 pub(crate) fn utc(seconds: u64) -> String {
-    let (days, time) = (seconds / 86_400, seconds % 86_400);
-    // Days since 0000-03-01 in eras of 400 years (Hinnant, "chrono-compatible date algorithms").
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
+    Utc(seconds).to_string()
 }
 
 #[cfg(test)]

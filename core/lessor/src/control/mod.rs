@@ -10,6 +10,7 @@
 
 mod client;
 mod clock;
+mod figures;
 mod lease;
 mod reload;
 mod server;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask};
 pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
+pub use figures::{Bucket, LatencyStats, PortStats};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
 pub use reload::{Leases, ReloadReport, Remark};

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::figures::{self, LatencyStats, PortStats};
 use crate::store::{Trouble, TroubleKind};
 
 /// All counters of the server at one moment.
@@ -24,6 +25,12 @@ pub struct Stats {
     pub counters: BTreeMap<String, BTreeMap<String, u64>>,
     /// The pools in file order.
     pub pools: Vec<PoolStats>,
+    /// The ports in file order.
+    #[serde(default)]
+    pub ports: Vec<PortStats>,
+    /// How long replies and commits take.
+    #[serde(default)]
+    pub latency: Vec<LatencyStats>,
 }
 
 /// What is wrong with the store.
@@ -95,6 +102,38 @@ pub struct PoolStats {
     pub excluded: u64,
 }
 
+impl Default for PoolStats {
+    /// A pool of one address, of which nothing is known.
+    fn default() -> Self {
+        Self {
+            network: String::new(),
+            first: Ipv4Addr::UNSPECIFIED,
+            last: Ipv4Addr::UNSPECIFIED,
+            free: 0,
+            held: 0,
+            bound: 0,
+            remembered: 0,
+            set_aside: 0,
+            excluded: 0,
+        }
+    }
+}
+
+impl PoolStats {
+    /// How many are in each state, by its name.
+    #[must_use]
+    pub fn states(&self) -> [(&'static str, u64); 6] {
+        [
+            ("free", self.free),
+            ("held", self.held),
+            ("bound", self.bound),
+            ("remembered", self.remembered),
+            ("set_aside", self.set_aside),
+            ("excluded", self.excluded),
+        ]
+    }
+}
+
 impl Stats {
     /// Adds `value` to a counter, which may be the sum over several workers.
     pub fn add(&mut self, group: &str, name: &str, value: u64) {
@@ -132,6 +171,7 @@ impl fmt::Display for Stats {
                 writeln!(f, "  {name:<32} {value:>20}")?;
             }
         }
+        figures::tables(f, &self.ports, &self.latency)?;
         if self.pools.is_empty() {
             return Ok(());
         }

@@ -12,6 +12,8 @@ use crossbeam_utils::CachePadded;
 use dhcp_proto::server::Silence;
 use dhcp_wire::Malformed;
 
+use super::latency::Latency;
+
 pub use reason::{DropReason, Event};
 
 /// Names of the messages by option 53; 0 stands for what has no type that is known.
@@ -67,6 +69,7 @@ struct Cells {
 #[derive(Debug)]
 pub struct Counters {
     cells: CachePadded<Cells>,
+    latency: CachePadded<Latency>,
 }
 
 impl Counters {
@@ -83,6 +86,7 @@ impl Counters {
         };
         Self {
             cells: CachePadded::new(cells),
+            latency: CachePadded::default(),
         }
     }
 
@@ -150,6 +154,13 @@ impl Counters {
     fn by_type(counters: &[Counter; MESSAGES.len()], message_type: u8) {
         let counter = counters.get(usize::from(message_type));
         counter.unwrap_or(&counters[0]).add(1);
+    }
+
+    /// How long the worker's replies take.
+    #[inline]
+    #[must_use]
+    pub fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// The count of an event.

@@ -15,6 +15,7 @@ pub mod gate;
 pub mod gauges;
 pub mod handover;
 pub mod host;
+pub mod latency;
 pub mod neighbors;
 pub mod overload;
 pub mod parked;

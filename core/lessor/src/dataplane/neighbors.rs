@@ -121,6 +121,15 @@ impl Neighbors {
         self.keys.len()
     }
 
+    /// How many next hops are in the table, and how many of them are resolved.
+    #[must_use]
+    pub fn count(&self) -> (usize, usize) {
+        let keys = self.keys.iter();
+        let known = keys.filter(|key| !matches!(key.load(Relaxed), EMPTY | GONE | CLOSED));
+        let all = known.count();
+        (all, all.saturating_sub(self.incomplete.load(Relaxed)))
+    }
+
     /// The hardware address of `key`, which a packet with `tags` is to be sent to. If it is not
     /// known, it is remembered that it is wanted.
     #[inline]

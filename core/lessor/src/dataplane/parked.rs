@@ -5,7 +5,7 @@
 //! had to.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use dhcp_proto::record::Sequence;
 use dhcp_proto::server::Parked;
@@ -22,6 +22,8 @@ pub struct Entry<K> {
     pub exit: Exit,
     /// The binding that it states.
     pub parked: Parked,
+    /// When its query was received, to measure by.
+    pub received: Moment,
     since: Instant,
 }
 
@@ -82,7 +84,13 @@ impl<K> ParkedReplies<K> {
     /// # Errors
     ///
     /// The packet, when `most` replies wait already.
-    pub fn park(&mut self, packet: K, exit: Exit, parked: Parked, now: Instant) -> Result<(), K> {
+    pub fn park(
+        &mut self,
+        packet: K,
+        exit: Exit,
+        parked: Parked,
+        (now, received): (Instant, Moment),
+    ) -> Result<(), K> {
         if self.room() == 0 {
             return Err(packet);
         }
@@ -90,6 +98,7 @@ impl<K> ParkedReplies<K> {
             packet,
             exit,
             parked,
+            received,
             since: now,
         });
         Ok(())
@@ -121,6 +130,10 @@ mod tests {
         }
     }
 
+    fn at(milliseconds: u64) -> (Instant, Moment) {
+        (Instant(milliseconds), Moment::now())
+    }
+
     const EXIT: Exit = Exit::Direct { port: 0 };
 
     fn replies() -> ParkedReplies<u32> {
@@ -130,7 +143,7 @@ mod tests {
     #[test]
     fn a_reply_leaves_when_its_record_is_durable_and_not_before() {
         let mut replies = replies();
-        replies.park(7, EXIT, parked(5), Instant(0)).unwrap();
+        replies.park(7, EXIT, parked(5), at(0)).unwrap();
         assert!(replies.due(4, Instant(1)).is_none());
         assert!(matches!(
             replies.due(5, Instant(1)),
@@ -142,7 +155,7 @@ mod tests {
     #[test]
     fn a_reply_that_waited_too_long_is_late() {
         let mut replies = replies();
-        replies.park(7, EXIT, parked(5), Instant(100)).unwrap();
+        replies.park(7, EXIT, parked(5), at(100)).unwrap();
         assert!(replies.due(4, Instant(2099)).is_none());
         assert!(matches!(replies.due(4, Instant(2100)), Some(Due::Late(_))));
     }
@@ -151,9 +164,9 @@ mod tests {
     fn no_more_than_the_most_are_parked_and_the_packet_comes_back() {
         let mut replies = replies();
         for n in 0..3 {
-            replies.park(n, EXIT, parked(9), Instant(0)).unwrap();
+            replies.park(n, EXIT, parked(9), at(0)).unwrap();
         }
-        assert_eq!(replies.park(99, EXIT, parked(9), Instant(0)), Err(99));
+        assert_eq!(replies.park(99, EXIT, parked(9), at(0)), Err(99));
         assert_eq!(replies.room(), 0);
     }
 }

@@ -15,6 +15,7 @@ mod probing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant as Moment;
 
 use dhcp_proto::config::Config;
 use dhcp_proto::limit::Limits;
@@ -36,6 +37,7 @@ use super::gate::{Gate, Load, drop_copies};
 use super::gauges::Gauges;
 use super::handover::{self, Handed, Peers};
 use super::host::{Host, Net};
+use super::latency::Stopwatch;
 use super::parked::{Due, ParkedReplies};
 use super::port::{Facts, Packet, Port};
 use super::ports::{BURST, Ports};
@@ -85,6 +87,7 @@ pub struct Worker<P: Port, J> {
     load: Load,
     echo: Box<Echo>,
     burst: Burst<P::Packet>,
+    stopwatch: Stopwatch,
 }
 
 /// Packets that are dealt with together.
@@ -154,6 +157,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
             load: Load::default(),
             echo: Box::default(),
             burst: Burst::empty(Vec::with_capacity(BURST)),
+            stopwatch: Stopwatch::default(),
         }
     }
 
@@ -203,6 +207,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
         }
         self.load.note(full);
         self.send(now);
+        self.stopwatch.end(self.parts.counters.latency());
     }
 
     fn send(&mut self, now: Instant) {
@@ -280,6 +285,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
 
     /// Answers the packets of one burst.
     fn answer(&mut self, now: Instant) {
+        self.stopwatch.begin();
         let empty = Burst::empty(Vec::new());
         let mut burst = core::mem::replace(&mut self.burst, empty);
         let mut verdicts = [Verdict::Done; BURST];
@@ -362,7 +368,12 @@ impl<P: Port, J: Journal> Worker<P, J> {
 
     /// Writes a reply over its query, and sends it or parks it.
     fn reply(&mut self, mut packet: P::Packet, plan: &Plan, arrival: Arrival, now: Instant) {
-        let Self { parts, echo, .. } = self;
+        let Self {
+            parts,
+            echo,
+            stopwatch,
+            ..
+        } = self;
         if !parts.take_echo(&packet, (plan, &arrival), echo) {
             return;
         }
@@ -381,14 +392,18 @@ impl<P: Port, J: Journal> Worker<P, J> {
         match plan.wait {
             Some(parked) if parked.sequence > parts.journal.durable() => {
                 counters.event(Event::Parked);
-                if parts.parked.park(packet, exit, parked, now).is_err() {
+                let since = (now, stopwatch.begin());
+                if parts.parked.park(packet, exit, parked, since).is_err() {
                     counters.drop(DropReason::ShedRequest);
                 }
             }
             Some(parked) if is_fenced(&parts.journal, &parts.shard, config, &parked) => {
                 counters.drop(DropReason::Fenced);
             }
-            Some(_) | None => parts.host.send(packet, exit, &mut net, now),
+            Some(_) | None => {
+                stopwatch.reply();
+                parts.host.send(packet, exit, &mut net, now);
+            }
         }
     }
 
@@ -415,6 +430,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
             ports,
             counters,
         };
+        let mut at = None;
         while let Some(due) = parked.due(durable, now) {
             match due {
                 Due::Durable(entry) if !shard.stands(&entry.parked) => {
@@ -423,7 +439,12 @@ impl<P: Port, J: Journal> Worker<P, J> {
                 Due::Durable(entry) if is_fenced(journal, shard, config, &entry.parked) => {
                     net.counters.drop(DropReason::Fenced);
                 }
-                Due::Durable(entry) => host.send(entry.packet, entry.exit, &mut net, now),
+                Due::Durable(entry) => {
+                    let at = *at.get_or_insert_with(Moment::now);
+                    let took = at.saturating_duration_since(entry.received);
+                    net.counters.latency().durable.add(took, 1);
+                    host.send(entry.packet, entry.exit, &mut net, now);
+                }
                 Due::Late(_) => net.counters.drop(DropReason::AckTimeout),
             }
         }

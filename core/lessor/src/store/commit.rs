@@ -9,17 +9,20 @@ use super::encode::{self, MAX_RECORD};
 use super::readmit::{Progress, Readmission};
 use super::ring::{Drain, Halt, RingCounters, RingMeter};
 use super::stats::{Stats, StatsView};
+use super::tap::Tap;
 use super::{Completion, Lsn, Store};
 use crate::event::Event;
+use crate::histogram::View;
 use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use dhcp_proto::group::{GroupSet, Groups};
+use dhcp_proto::record::Record;
 use dhcp_proto::restart::Hold;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -51,6 +54,8 @@ pub struct CommitOptions {
     pub grace: Duration,
     /// How long a stop waits for an engine in trouble.
     pub patience: Duration,
+    /// Where what became durable is offered to a log.
+    pub tap: Option<Tap>,
 }
 
 impl core::fmt::Debug for CommitOptions {
@@ -73,6 +78,7 @@ impl Default for CommitOptions {
             hold: None,
             grace: Duration::ZERO,
             patience: Duration::from_secs(5),
+            tap: None,
         }
     }
 }
@@ -88,7 +94,7 @@ pub struct Stopped {
 #[derive(Debug)]
 pub struct Committer {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Stopped>>,
+    thread: Mutex<Option<JoinHandle<Stopped>>>,
     stats: Arc<Stats>,
     meters: Vec<RingMeter>,
     time: Arc<TimeNote>,
@@ -126,7 +132,7 @@ impl Committer {
             .spawn(move || worker.run(&stopping))?;
         Ok(Self {
             stop,
-            thread: Some(thread),
+            thread: Mutex::new(Some(thread)),
             stats,
             meters,
             time,
@@ -138,6 +144,12 @@ impl Committer {
     #[must_use]
     pub fn stats(&self) -> StatsView {
         self.stats.view()
+    }
+
+    /// How long commits took.
+    #[must_use]
+    pub fn latency(&self) -> View {
+        self.stats.latency()
     }
 
     /// Whether the clock is held.
@@ -203,21 +215,19 @@ impl Committer {
     }
 
     /// Makes everything durable that is in the rings, closes the engine, and ends the thread. The
-    /// workers must have stopped.
+    /// workers must have stopped. Nothing comes of it a second time.
     #[must_use]
-    pub fn stop(mut self) -> Option<Stopped> {
-        self.join()
-    }
-
-    fn join(&mut self) -> Option<Stopped> {
+    pub fn stop(&self) -> Option<Stopped> {
         self.stop.store(true, Ordering::Release);
-        self.thread.take()?.join().ok()
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.take()?.join().ok()
     }
 }
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        self.join();
+        // Who wants to know how it ended has stopped it.
+        let _ended = self.stop();
     }
 }
 
@@ -242,6 +252,7 @@ struct Loop<S> {
     rings: Vec<Drain>,
     clock: WallClock,
     patience: Duration,
+    tap: Option<Tap>,
     time: Arc<TimeNote>,
     time_due: Instant,
     /// Records of the time that were asked for and are in a batch.
@@ -278,6 +289,7 @@ impl<S: Store> Loop<S> {
             rings,
             clock: options.clock,
             patience: options.patience,
+            tap: options.tap,
             time,
             time_due: Instant::now(),
             time_noted: 0,
@@ -402,6 +414,14 @@ impl<S: Store> Loop<S> {
             if let Some(drain) = self.rings.get(mark.ring) {
                 drain.refuse(lost, mark.upto);
                 drain.publish(mark.upto);
+            }
+        }
+        if let Some(tap) = &mut self.tap {
+            if lost.is_empty() {
+                tap.offer(batch.records(), batch.count().into());
+            } else {
+                let group = |record: &Record<'_>| self.groups.of(record.space, record.addr);
+                tap.offer_some(batch.records(), |record| !lost.contains(group(record)));
             }
         }
         self.completed = batch.next();

@@ -26,6 +26,7 @@ pub mod null;
 mod readmit;
 pub mod ring;
 pub mod stats;
+pub mod tap;
 
 pub use alarm::{Trouble, TroubleKind, Watcher};
 pub use batch::{Batch, Completion};

@@ -7,6 +7,7 @@
 use super::batch::{Batch, Mark};
 use super::encode;
 use super::fence::Fence;
+use super::tap::Tap;
 use core::cell::Cell;
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -73,6 +74,8 @@ pub struct JournalRing {
     room: Cell<usize>,
     appended: Sequence,
     broken: bool,
+    /// Where leases that ran out are told of.
+    expiries: Option<Tap>,
 }
 
 /// The committer's end of a ring.
@@ -109,6 +112,7 @@ pub fn ring(slots: usize) -> (JournalRing, Drain) {
         room: Cell::new(0),
         appended: 0,
         broken: false,
+        expiries: None,
     };
     let drain = Drain {
         slots: consumer,
@@ -124,6 +128,11 @@ impl JournalRing {
     #[must_use]
     pub fn appended(&self) -> Sequence {
         self.appended
+    }
+
+    /// Leases that run out are offered to `tap` from here on.
+    pub fn tell_expiries(&mut self, tap: Tap) {
+        self.expiries = Some(tap);
     }
 
     /// Takes no record from here on: what a client was told must not run ahead of the disk.
@@ -194,6 +203,18 @@ impl Journal for JournalRing {
         self.room.set(self.room.get().saturating_sub(taken));
         self.appended += 1;
         self.appended
+    }
+
+    fn expired(&mut self, record: &Record<'_>) {
+        let Some(tap) = &mut self.expiries else {
+            return;
+        };
+        let scratch = self.scratch.as_flattened_mut();
+        let length = encode::encode(record, scratch);
+        match length.ok().and_then(|length| scratch.get(..length)) {
+            Some(octets) => tap.offer(octets, 1),
+            None => tap.lose(1),
+        }
     }
 
     fn durable(&self) -> Sequence {

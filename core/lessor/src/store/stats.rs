@@ -1,14 +1,12 @@
 //! What the committer counts; it writes, everybody else reads.
 
 use super::alarm::{Trouble, TroubleKind};
+use crate::histogram::{Histogram, View};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-/// Buckets of the histogram: four to a power of two, up to 2^31 µs.
-const BUCKETS: usize = 4 * 32;
 
 /// Counters of one committer.
 #[derive(Debug)]
@@ -19,7 +17,7 @@ pub struct Stats {
     last_commit: AtomicU64,
     trouble_since: AtomicU64,
     troubles: AtomicU64,
-    latency: [AtomicU64; BUCKETS],
+    latency: Histogram,
     began: Instant,
     /// Since when the oldest commit is under way, microseconds after `began` and one; 0 is none.
     under_way: AtomicU64,
@@ -65,7 +63,7 @@ impl Default for Stats {
             last_commit: AtomicU64::new(0),
             trouble_since: AtomicU64::new(0),
             troubles: AtomicU64::new(0),
-            latency: [const { AtomicU64::new(0) }; BUCKETS],
+            latency: Histogram::default(),
             began: Instant::now(),
             under_way: AtomicU64::new(0),
             wrong: Mutex::default(),
@@ -81,10 +79,7 @@ impl Stats {
             .fetch_add(u64::from(records), Ordering::Relaxed);
         self.octets.fetch_add(octets as u64, Ordering::Relaxed);
         self.last_commit.store(unix_millis(), Ordering::Relaxed);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some(bucket) = self.latency.get(bucket_of(micros)) {
-            bucket.fetch_add(1, Ordering::Relaxed);
-        }
+        self.latency.add(took, 1);
     }
 
     /// Notes that commits fail, and why; since when is known if they did before.
@@ -153,12 +148,17 @@ impl Stats {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long commits took.
+    #[must_use]
+    pub fn latency(&self) -> View {
+        self.latency.view()
+    }
+
     /// The counters now. Each is exact; together they may be a commit apart.
     #[must_use]
     pub fn view(&self) -> StatsView {
         let some = |value: &AtomicU64| Some(value.load(Ordering::Relaxed)).filter(|v| *v != 0);
-        let latency: [u64; BUCKETS] =
-            core::array::from_fn(|i| self.latency[i].load(Ordering::Relaxed));
+        let latency = self.latency.view();
         StatsView {
             commits: self.commits.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
@@ -166,8 +166,8 @@ impl Stats {
             last_commit: some(&self.last_commit),
             trouble_since: some(&self.trouble_since),
             troubles: self.troubles.load(Ordering::Relaxed),
-            latency_p50: quantile(&latency, 50),
-            latency_p99: quantile(&latency, 99),
+            latency_p50: latency.quantile(500),
+            latency_p99: latency.quantile(990),
         }
     }
 }
@@ -179,46 +179,9 @@ pub(super) fn unix_millis() -> u64 {
         .map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Power of two, then the two bits behind the leading one.
-fn bucket_of(micros: u64) -> usize {
-    let micros = micros.max(4);
-    let power = micros.ilog2();
-    let quarter = (micros >> (power - 2)) & 3;
-    (power as usize * 4 + quarter as usize).min(BUCKETS - 1)
-}
-
-/// The first value beyond a bucket.
-fn end_of(bucket: usize) -> Duration {
-    let quarters = 5 + (bucket % 4) as u64;
-    Duration::from_micros((quarters << (bucket / 4)) >> 2)
-}
-
-fn quantile(buckets: &[u64; BUCKETS], percent: u64) -> Duration {
-    let all: u64 = buckets.iter().sum();
-    let wanted = (all * percent).div_ceil(100);
-    let mut seen = 0;
-    for (bucket, count) in buckets.iter().enumerate() {
-        seen += count;
-        if seen >= wanted && all > 0 {
-            return end_of(bucket);
-        }
-    }
-    Duration::ZERO
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bucket_ends_behind_every_value_in_it_and_not_a_quarter_later() {
-        for micros in [4, 5, 7, 8, 100, 1_000, 123_456, 1 << 31] {
-            let end = end_of(bucket_of(micros)).as_micros();
-            assert!(u128::from(micros) < end, "{micros} {end}");
-            assert!(end <= u128::from(micros + micros / 4 + 1), "{micros} {end}");
-        }
-        assert!(bucket_of(u64::MAX) < BUCKETS);
-    }
 
     #[test]
     fn quantiles_are_those_of_what_was_counted() {
@@ -235,7 +198,7 @@ mod tests {
             (view.commits, view.records, view.octets),
             (100, 300, 30_000)
         );
-        assert_eq!(view.latency_p50, Duration::from_micros(112));
+        assert_eq!(view.latency_p50, Duration::from_nanos(114_688));
         assert!(view.latency_p99 > Duration::from_millis(50));
         assert!(view.last_commit.is_some());
     }

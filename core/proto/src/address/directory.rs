@@ -75,16 +75,24 @@ impl Directory {
     }
 
     /// The address, if a block holds it.
+    #[inline]
     #[must_use]
     pub fn cell(&self, space: Space, addr: Ipv4Addr) -> Option<Cell> {
-        let key = Key::new(space, addr);
         let [.., last] = addr.octets();
+        self.block(space, addr).map(|block| block.cell(last))
+    }
+
+    /// The block that holds the address and those that share its first three octets.
+    #[inline]
+    #[must_use]
+    pub fn block(&self, space: Space, addr: Ipv4Addr) -> Option<&'static Block> {
+        let key = Key::new(space, addr);
         let mask = self.index.len() - 1;
         let mut at = key.home(self.shift);
         // At least half of the index is empty, so this ends.
         while let Some(Some(entry)) = self.index.get(at) {
             if entry.key == key {
-                return Some(entry.block.cell(last));
+                return Some(entry.block);
             }
             at = (at + 1) & mask;
         }

@@ -101,6 +101,18 @@ struct Lists {
     aside: ListId,
 }
 
+impl Lists {
+    /// Empty ones; `None` if there are more than a table has.
+    fn new(bindings: &mut Bindings) -> Option<Self> {
+        Some(Self {
+            holds: bindings.add_list()?,
+            held: 0,
+            remembered: bindings.add_list()?,
+            aside: bindings.add_list()?,
+        })
+    }
+}
+
 /// How many bindings a shard has of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -144,12 +156,7 @@ impl Shard {
     ) -> Option<Self> {
         let mut lists = Vec::new();
         for _ in 0..config.keys() {
-            lists.push(Lists {
-                holds: bindings.add_list()?,
-                held: 0,
-                remembered: bindings.add_list()?,
-                aside: bindings.add_list()?,
-            });
+            lists.push(Lists::new(&mut bindings)?);
         }
         let (wall, sweep) = (Wall::default(), SlotIndex(0));
         let most_offers = offers::share(bindings.capacity(), offers::SHARE);

@@ -11,6 +11,8 @@ use core::net::Ipv4Addr;
 /// Slots that one turn looks at, and how many of them it may move.
 const LOOKS: usize = 512;
 const MOVES: usize = 64;
+/// Lists of a network.
+const LISTS: usize = 3;
 
 /// Memory for the lists of more networks, made by control.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ impl Room {
         let keys = keys as usize;
         Self {
             lists: Vec::with_capacity(keys),
-            memory: ListMemory::new(keys.saturating_mul(2)),
+            memory: ListMemory::new(keys.saturating_mul(LISTS)),
         }
     }
 }
@@ -84,16 +86,10 @@ impl Shard {
 
     fn add_lists(&mut self, keys: u32) {
         while self.lists.len() < keys as usize {
-            let (holds, remembered) = (self.bindings.add_list(), self.bindings.add_list());
-            let (Some(holds), Some(remembered)) = (holds, remembered) else {
+            let Some(lists) = Lists::new(&mut self.bindings) else {
                 return;
             };
-            let held = 0;
-            self.lists.push(Lists {
-                holds,
-                held,
-                remembered,
-            });
+            self.lists.push(lists);
         }
     }
 
@@ -212,11 +208,13 @@ impl Shard {
         if let Some(lists) = self.lists(key)
             && self.bindings.is_listed(slot)
         {
-            let offered = binding.state == BindingState::Offered;
-            let list = if offered {
-                lists.holds
-            } else {
-                lists.remembered
+            let list = match binding.state {
+                BindingState::Offered => lists.holds,
+                BindingState::Abandoned => lists.aside,
+                BindingState::Available
+                | BindingState::Active
+                | BindingState::Expired
+                | BindingState::Released => lists.remembered,
             };
             self.bindings.push_back(list, slot);
         }

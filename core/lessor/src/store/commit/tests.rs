@@ -34,6 +34,7 @@ fn options() -> CommitOptions {
         hold: None,
         patience: Duration::from_millis(20),
         grace: Duration::ZERO,
+        tap: None,
     }
 }
 

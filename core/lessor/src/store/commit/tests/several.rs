@@ -1,6 +1,7 @@
 //! Any order of submissions, answers, losses and returns: the store thread's rounds, one by one.
 
 use super::*;
+use crate::store::tap::{Outlet, tap};
 use core::time::Duration;
 use dhcp_proto::record::Sequence;
 use proptest::prelude::*;
@@ -181,6 +182,9 @@ struct World {
     servers: Vec<Server>,
     readmit: Sender<GroupSet>,
     generation: u64,
+    outlet: Outlet,
+    /// What a log of leases is told.
+    told: Vec<(Ipv4Addr, u64)>,
 }
 
 impl World {
@@ -199,8 +203,15 @@ impl World {
             waiting: VecDeque::new(),
             durable: 0,
         });
+        let (tap, outlet) = tap(1 << 20, Arc::default());
+        let options = CommitOptions {
+            tap: Some(tap),
+            ..options()
+        };
         Self {
-            thread: Loop::new(parts, options()),
+            outlet,
+            told: Vec::new(),
+            thread: Loop::new(parts, options),
             servers: servers.collect(),
             readmit,
             generation: 0,
@@ -257,6 +268,12 @@ impl World {
         for ring in 0..RINGS {
             self.poll(ring);
         }
+        let told = &mut self.told;
+        self.outlet.take(1 << 20, |_, record| {
+            if record.kind != RecordKind::Time {
+                told.push((record.addr, record.generation));
+            }
+        });
     }
 }
 
@@ -315,5 +332,7 @@ proptest! {
                 prop_assert!(world.thread.engine.accepted.contains(&(addr, generation)));
             }
         }
+        // A log is told of what was accepted, and of nothing that was refused.
+        prop_assert_eq!(&world.told, &world.thread.engine.accepted);
     }
 }
