@@ -22,6 +22,7 @@ pub mod holders;
 pub mod hostile;
 pub mod lab;
 pub mod lessor;
+pub mod perfdhcp;
 pub mod process;
 pub mod relay;
 pub mod simulation;
