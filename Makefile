@@ -43,11 +43,11 @@ netns: setup ## the real clients in namespaces only
 	@.ci/test.sh tests -E 'package(lessor-tests) & binary(/^netns_/)'
 
 .PHONY: soak
-soak: setup ## the seeded store tests on and on: until Ctrl-C, or HOURS=, ROUNDS= (SEED=)
+soak: setup ## the seeded simulations on and on: until Ctrl-C, or HOURS=, ROUNDS= (SEED=)
 	@.ci/soak.sh
 
 .PHONY: fuzz
-fuzz: setup ## libFuzzer on TARGET=store record message request config, for TIME=60 seconds
+fuzz: setup ## libFuzzer on TARGET=store frames record message request config, for TIME=60 seconds
 	@.ci/setup.sh fuzz
 	@.ci/fuzz.sh
 

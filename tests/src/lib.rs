@@ -19,10 +19,13 @@ pub mod config;
 pub mod disk;
 pub mod dnsmasq;
 pub mod holders;
+pub mod hostile;
 pub mod lab;
 pub mod lessor;
+pub mod perfdhcp;
 pub mod process;
 pub mod relay;
+pub mod simulation;
 pub mod wait;
 
 /// Whether the tests may make namespaces here; says so where they may not.

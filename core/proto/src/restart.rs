@@ -150,8 +150,9 @@ pub fn longest_lease(config: &Config) -> u32 {
 /// The longest grace of a lease.
 #[must_use]
 pub fn longest_grace(config: &Config) -> Duration {
-    let graces = config.networks().iter().map(|network| network.rules.grace);
-    graces.max().unwrap_or_default()
+    let networks = config.networks().iter();
+    let longest = networks.map(|network| network.rules.grace_secs()).max();
+    Duration::from_secs(longest.unwrap_or_default().into())
 }
 
 /// How long a lease in a subnet is held: its default lease, or the longest where that never ends.

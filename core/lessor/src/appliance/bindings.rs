@@ -5,7 +5,7 @@ use dhcp_proto::binding::{Bindings, Bucket, Page, Sizes, Slot, Storage};
 use dhcp_proto::config::{Config, Spec};
 use dhcp_proto::identity::{HashKey, shard_of};
 use dhcp_proto::record::Record;
-use dhcp_proto::restart::Reading;
+use dhcp_proto::restart::{Noted, Reading};
 use dhcp_proto::shard::{Restored, Shard};
 use hugemem::{MapError, Pages, Region};
 use tracing::{info, warn};
@@ -15,6 +15,7 @@ use crate::config::Server;
 use crate::dataplane::clock::Clock;
 use crate::event::Event;
 use crate::exit::Exit;
+use crate::store::medium::Medium;
 use crate::store::{Recovered, Seen};
 
 /// A shard may get more clients than its share; the hash evens out all but this much.
@@ -30,7 +31,7 @@ struct Tally {
 
 /// The configuration with a word for every address that it or the store names.
 #[must_use]
-pub fn configure(spec: Spec, recovered: Option<&Recovered>) -> Config {
+pub fn configure<M: Medium>(spec: Spec, recovered: Option<&Recovered<M>>) -> Config {
     let mut directory = Directory::builder(None);
     name(&mut directory, &spec);
     // Words come in blocks of 256, and to name one address makes its block.
@@ -58,6 +59,18 @@ fn name(directory: &mut DirectoryBuilder, spec: &Spec) {
         for reservation in &network.reservations {
             directory.name(network.space, reservation.addr);
         }
+    }
+}
+
+/// What the store knows of time.
+#[must_use]
+pub fn noted<M: Medium>(recovered: &Recovered<M>) -> Noted {
+    let summary = recovered.summary();
+    Noted {
+        newest: (summary.highest_lsn.0 > 0).then_some(summary.newest_time),
+        hold: summary
+            .time_record
+            .and_then(|record| Noted::hold_of(record.expiry, record.lease)),
     }
 }
 
@@ -99,10 +112,10 @@ pub fn shards(
 ///
 /// # Errors
 /// The store cannot be read, or has more bindings than the shards have room for.
-pub fn restore(
+pub fn restore<M: Medium>(
     shards: &mut [Shard],
     config: &Config,
-    recovered: &Recovered,
+    recovered: &Recovered<M>,
     reading: &Reading,
 ) -> Result<(), StartError> {
     let mut tally = Tally::default();

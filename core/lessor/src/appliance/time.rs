@@ -6,6 +6,7 @@ use dhcp_proto::config::Config;
 use dhcp_proto::restart::{Noted, Start, longest_lease};
 use tracing::{info, warn};
 
+use super::bindings;
 use crate::control::{ClockReport, ClockState, Held, utc};
 use crate::dataplane::clock::{self, Clock};
 use crate::event::Event;
@@ -13,15 +14,7 @@ use crate::store::{ClockHold, Committer, Jumped, Recovered};
 
 /// Judges the wall clock by what the store knows.
 pub(super) fn judge(recovered: Option<&Recovered>, config: &Config) -> Start {
-    let noted = recovered.map_or_else(Noted::default, |recovered| {
-        let summary = recovered.summary();
-        Noted {
-            newest: (summary.highest_lsn.0 > 0).then_some(summary.newest_time),
-            hold: summary
-                .time_record
-                .and_then(|record| Noted::hold_of(record.expiry, record.lease)),
-        }
-    });
+    let noted = recovered.map_or_else(Noted::default, bindings::noted);
     Start::new(clock::unix_seconds(), &noted, config)
 }
 

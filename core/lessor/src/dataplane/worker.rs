@@ -24,7 +24,7 @@ use dhcp_proto::server::{
     self, Ask, Client, Echo, Notice, Outcome, Parked, Plan, Probe, Query, Rank, Yielded,
 };
 use dhcp_proto::shard::Shard;
-use dhcp_proto::time::Instant;
+use dhcp_proto::time::{Instant, Wall};
 use dhcp_wire::dhcp::Message;
 use rtrb::Producer;
 
@@ -166,7 +166,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
     pub fn run(&mut self, clock: &Clock, stop: &AtomicBool) {
         while !stop.load(Relaxed) {
             let now = clock.now();
-            self.parts.shard.set_wall(clock.wall());
+            self.set_wall(clock.wall());
             self.housekeep(now);
             for _ in 0..POLLS {
                 self.poll(now);
@@ -178,6 +178,17 @@ impl<P: Port, J: Journal> Worker<P, J> {
             self.send(now);
             std::hint::spin_loop();
         }
+    }
+
+    /// Tells how far the wall clock is ahead of the inner one.
+    pub fn set_wall(&mut self, wall: Wall) {
+        self.parts.shard.set_wall(wall);
+    }
+
+    /// Its bindings, to be looked at between two polls.
+    #[must_use]
+    pub fn shard(&self) -> &Shard {
+        &self.parts.shard
     }
 
     /// Whether nothing waits here, and nobody needs its queues.

@@ -26,8 +26,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "simulation")]
+mod steps;
 mod time;
 
+#[cfg(feature = "simulation")]
+pub use steps::Steps;
 pub use time::{ClockHold, Jumped, NotDurable};
 
 use time::TimeNote;
@@ -307,7 +311,7 @@ impl<S: Store> Loop<S> {
         loop {
             // Asked for before the rings are: what came before the stop is seen.
             let stopping = stop.load(Ordering::Acquire);
-            if self.round() {
+            if self.round(Instant::now()) {
                 continue;
             }
             if stopping {
@@ -322,8 +326,8 @@ impl<S: Store> Loop<S> {
     }
 
     /// One look at everything; whether there was anything to do.
-    fn round(&mut self) -> bool {
-        let mut busy = self.engine.ready() && self.submit();
+    fn round(&mut self, now: Instant) -> bool {
+        let mut busy = self.engine.ready() && self.submit(now);
         while let Some(completion) = self.engine.completed() {
             self.publish(completion);
             busy = true;
@@ -359,10 +363,10 @@ impl<S: Store> Loop<S> {
         }
     }
 
-    fn submit(&mut self) -> bool {
+    fn submit(&mut self, now: Instant) -> bool {
         let mut batch = self.spare.pop().unwrap_or_else(|| Batch::new(self.next));
         batch.reset(self.next);
-        self.record_time(&mut batch);
+        self.record_time(&mut batch, now);
         let rings = self.rings.len();
         for i in 0..rings {
             let ring = (self.turn + i) % rings;
@@ -389,14 +393,14 @@ impl<S: Store> Loop<S> {
         self.submitted.front().map(|(at, _)| *at)
     }
 
-    fn record_time(&mut self, batch: &mut Batch) {
-        let (now, wanted) = (Instant::now(), self.time.wanted());
+    fn record_time(&mut self, batch: &mut Batch, now: Instant) {
+        let wanted = self.time.wanted();
         if now < self.time_due && wanted == self.time_noted {
             return;
         }
         self.time_due = now + TIME_RECORD;
         self.time_noted = wanted;
-        let record = self.time.record((self.clock)());
+        let record = self.time.record((self.clock)(), now);
         let mut octets = [0; MAX_RECORD];
         if let Ok(length) = encode::encode(&record, &mut octets) {
             batch.push(octets.get(..length).unwrap_or(&[]), &[]);

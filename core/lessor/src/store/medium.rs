@@ -4,8 +4,8 @@
 //! which loses what was not synced.
 
 mod file;
-#[cfg(any(test, fuzzing))]
-pub(crate) mod memory;
+#[cfg(any(test, fuzzing, feature = "simulation"))]
+pub mod memory;
 
 pub use file::{FileMedium, LogFile};
 

@@ -176,6 +176,19 @@ pub struct Rules {
     pub rates: Rates,
 }
 
+/// Seconds for which an expired address is kept from others at least: how far the wall clock is
+/// ahead is known in whole seconds, so a record may state the end of a lease almost a second early.
+const LEAST_GRACE: u32 = 1;
+
+impl Rules {
+    /// Seconds for which an expired address is given to nobody else (C171).
+    #[must_use]
+    pub fn grace_secs(&self) -> u32 {
+        let grace = u32::try_from(self.grace.as_secs()).unwrap_or(u32::MAX);
+        grace.max(LEAST_GRACE)
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {

@@ -69,7 +69,7 @@ impl Shard {
             }
             // C171: the address is given to nobody else before the grace is over.
             BindingState::Active => {
-                let grace = u32::try_from(network.rules.grace.as_secs()).unwrap_or(u32::MAX);
+                let grace = network.rules.grace_secs();
                 if let Some(record) = self.record(network, slot, (RecordKind::Active.into(), now)) {
                     journal.expired(&record);
                 }

@@ -79,7 +79,7 @@ impl Shard {
             return Restored::Outside;
         };
         let until = reading.end_of(record);
-        let grace = u32::try_from(network.rules.grace.as_secs()).unwrap_or(u32::MAX);
+        let grace = network.rules.grace_secs();
         let held = if remaining(reading.now, until) == 0 {
             reading.held_until(record, grace, (&subnet.lease, config))
         } else {

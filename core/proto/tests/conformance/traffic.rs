@@ -3,9 +3,11 @@
 use crate::client::{Msg, RELAY, SERVER, client};
 use crate::world::{Net, Reply, Setup, World, ip, link, net, pool, subnet};
 use dhcp_proto::server::Silence;
+use dhcp_proto::time::Instant;
 use dhcp_wire::Malformed;
 use dhcp_wire::dhcp::code;
 use dhcp_wire::ethernet::Mac;
+use std::time::Duration;
 
 /// Options of 40 octets that the crowded world has.
 const MANY: std::ops::Range<u8> = 200..220;
@@ -258,6 +260,33 @@ fn c171_an_expired_address_is_kept_from_others_until_the_grace_is_over() {
     assert_eq!(other(&mut world).silence(), Silence::NoAddress);
     world.pass(4);
     assert_eq!(other(&mut world).offer().yiaddr(), addr);
+}
+
+#[test]
+fn c171_a_lease_without_grace_is_its_clients_to_its_last_moment() {
+    let mut setup = Setup::default();
+    setup.home().rules.grace = Duration::ZERO;
+    setup.home_subnet().pools = vec![pool("10.0.0.10", "10.0.0.10")];
+    let mut world = setup.world();
+    // The wall clock is 157 ms behind, which is a second in whole ones.
+    world.wall = -1;
+    world.restart();
+    world.now = Instant(world.now.0 + 900);
+    let addr = world.lease(&client(1)).yiaddr();
+    world.pass(3599);
+    // Half a second before the end that the client knows.
+    world.now = Instant(world.now.0 + 500);
+    world.housekeep();
+    let other = world.send(client(2).discover()).silence();
+    assert_eq!(other, Silence::NoAddress);
+    // A start begins at the wall clock.
+    (world.now, world.wall) = (Instant(world.now.0 - 157), 0);
+    world.restart();
+    world.housekeep();
+    let other = world.send(client(2).discover()).silence();
+    assert_eq!(other, Silence::NoAddress);
+    world.pass(3);
+    assert_eq!(world.send(client(2).discover()).offer().yiaddr(), addr);
 }
 
 /// `msg` with one octet of its payload set.

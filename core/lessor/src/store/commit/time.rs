@@ -75,7 +75,11 @@ enum Trusted {
 impl TimeNote {
     /// Of a clock that says `wall` now and is held so. A hold is told `grace` longer than it lasts.
     pub(super) fn new(hold: Option<Hold>, wall: u64, grace: Duration) -> Self {
-        let now = Instant::now();
+        Self::begun(hold, (wall, Instant::now()), grace)
+    }
+
+    /// The same of a clock that says `wall` at `now`.
+    pub(super) fn begun(hold: Option<Hold>, (wall, now): (u64, Instant), grace: Duration) -> Self {
         let kept = hold.map(|hold| {
             let left = Duration::from_secs(hold.until.saturating_sub(wall));
             let over = Duration::from_secs(wall.saturating_sub(hold.until));
@@ -129,14 +133,13 @@ impl TimeNote {
         self.wanted.load(Ordering::Acquire)
     }
 
-    /// The record at wall second `time`.
-    pub(super) fn record(&self, time: u64) -> Record<'static> {
+    /// The record at wall second `time`, which it is at `now`.
+    pub(super) fn record(&self, time: u64, now: Instant) -> Record<'static> {
         let kept = self.state().kept;
-        time_record(time, kept.and_then(|kept| self.told(kept, time)))
+        time_record(time, kept.and_then(|kept| self.told(kept, (time, now))))
     }
 
-    fn told(&self, kept: Kept, time: u64) -> Option<Hold> {
-        let now = Instant::now();
+    fn told(&self, kept: Kept, (time, now): (u64, Instant)) -> Option<Hold> {
         let left = kept.ends.saturating_duration_since(now);
         let over = now.saturating_duration_since(kept.ends);
         // A begun second counts whole: the hold in the store does not end before this one.
@@ -227,7 +230,7 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
 
     fn said(note: &TimeNote, time: u64) -> Option<Hold> {
-        let record = note.record(time);
+        let record = note.record(time, Instant::now());
         assert_eq!(record.time, time);
         Noted::hold_of(record.expiry, record.lease)
     }

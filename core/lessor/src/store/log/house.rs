@@ -399,7 +399,7 @@ impl<M: Medium> Housekeeper<M> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 impl<M: Medium> Housekeeper<M> {
     /// Lets what failed be tried again at once.
     pub(super) fn retry_now(&mut self) {

@@ -49,6 +49,8 @@ mod salvage;
 mod scan;
 mod segment;
 mod shared;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod snapshot;
 mod verify;
 mod window;

@@ -470,10 +470,10 @@ pub(super) fn random() -> io::Result<u64> {
     Ok(u64::from_le_bytes(octets).max(1))
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "simulation"))]
 impl<M: Medium> Log<M> {
     /// Lets the next [`Store::completed`] try again at once.
-    pub(super) fn retry_now(&mut self) {
+    pub fn retry_now(&mut self) {
         if let Some(pending) = &mut self.pending {
             pending.retry_at = Instant::now();
         }

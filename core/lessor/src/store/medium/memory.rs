@@ -1,10 +1,12 @@
 //! A simulated disk: keeps any subset of what was not synced when the power goes, and forgets
 //! what a failed sync could not write while it still reads it back.
 
-#![allow(clippy::unwrap_used, reason = "a medium of tests")]
-#![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the fuzzer needs less of it than the tests")
+#![allow(
+    clippy::unwrap_used,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    clippy::missing_panics_doc,
+    reason = "a medium of tests"
 )]
 
 use super::{Locking, Medium, MediumFile};
@@ -14,7 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What a disk writes at once.
-pub(crate) const SECTOR: usize = 512;
+pub const SECTOR: usize = 512;
 
 /// One file: what is read, what would be there after a power cut, and which sectors are owed.
 #[derive(Debug, Default, Clone)]
@@ -29,21 +31,21 @@ type Names = BTreeMap<String, usize>;
 
 /// What goes wrong next.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Faults {
+pub struct Faults {
     /// So many writes fail, each after half of its octets.
-    pub(crate) writes: usize,
+    pub writes: usize,
     /// So many syncs of files fail.
-    pub(crate) syncs: usize,
+    pub syncs: usize,
     /// So many syncs of the directory fail.
-    pub(crate) dir_syncs: usize,
+    pub dir_syncs: usize,
     /// So many new files cannot be made.
-    pub(crate) creates: usize,
+    pub creates: usize,
     /// So many reads fail.
-    pub(crate) reads: usize,
+    pub reads: usize,
     /// After so many that do not.
-    pub(crate) reads_before: usize,
+    pub reads_before: usize,
     /// After so many changes of anything the power is gone, and nothing changes any more.
-    pub(crate) power_after: Option<usize>,
+    pub power_after: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -62,16 +64,18 @@ struct Disk {
 
 /// A directory on the simulated disk; clones are the same disk.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct MemoryMedium(Arc<Mutex<Disk>>);
+pub struct MemoryMedium(Arc<Mutex<Disk>>);
 
+/// An open file on the simulated disk.
 #[derive(Debug)]
-pub(crate) struct MemoryFile {
+pub struct MemoryFile {
     disk: MemoryMedium,
     inode: usize,
 }
 
+/// The lock of a simulated disk.
 #[derive(Debug)]
-pub(crate) struct MemoryLock(MemoryMedium);
+pub struct MemoryLock(MemoryMedium);
 
 impl Drop for MemoryLock {
     fn drop(&mut self) {
@@ -84,42 +88,44 @@ impl MemoryMedium {
         self.0.lock().unwrap()
     }
 
-    pub(crate) fn fail(&self, faults: Faults) {
+    /// From here on these go wrong.
+    pub fn fail(&self, faults: Faults) {
         self.disk().faults = faults;
     }
 
     /// What still goes wrong.
-    pub(crate) fn faults(&self) -> Faults {
+    pub fn faults(&self) -> Faults {
         self.disk().faults
     }
 
-    pub(crate) fn syncs(&self) -> usize {
+    /// How often a file was synced.
+    pub fn syncs(&self) -> usize {
         self.disk().syncs
     }
 
     /// Bounds what all files may have together.
-    pub(crate) fn set_capacity(&self, octets: usize) {
+    pub fn set_capacity(&self, octets: usize) {
         self.disk().capacity = octets;
     }
 
     /// Moves the directory away, or back.
-    pub(crate) fn set_gone(&self, gone: bool) {
+    pub fn set_gone(&self, gone: bool) {
         self.disk().gone = gone;
     }
 
     /// Octets of all files, in whole blocks.
-    pub(crate) fn used(&self) -> usize {
+    pub fn used(&self) -> usize {
         self.disk().used()
     }
 
     /// The disk as another machine finds it: of what was not synced, `keep` says what stays.
-    pub(crate) fn after_power_cut(&self, mut keep: impl FnMut() -> bool) -> Self {
+    pub fn after_power_cut(&self, mut keep: impl FnMut() -> bool) -> Self {
         self.after_torn_power_cut(|| if keep() { SECTOR } else { 0 })
     }
 
     /// The same, and of each sector the first octets may be new and the others old: `fate` says
     /// how many are new.
-    pub(crate) fn after_torn_power_cut(&self, mut fate: impl FnMut() -> usize) -> Self {
+    pub fn after_torn_power_cut(&self, mut fate: impl FnMut() -> usize) -> Self {
         let mut disk = self.disk().copy();
         for inode in &mut disk.inodes {
             inode.cut(&mut fate);
@@ -142,25 +148,25 @@ impl MemoryMedium {
     }
 
     /// The disk as the next process finds it, the machine having stayed on.
-    pub(crate) fn after_kill(&self) -> Self {
+    pub fn after_kill(&self) -> Self {
         Self(Arc::new(Mutex::new(self.disk().copy())))
     }
 
     /// The names of its segments, oldest first.
-    pub(crate) fn segments(&self) -> Vec<String> {
+    pub fn segments(&self) -> Vec<String> {
         let disk = self.disk();
         let segments = disk.names.keys().filter(|name| name.contains(".log"));
         segments.cloned().collect()
     }
 
     /// What a file holds.
-    pub(crate) fn content(&self, name: &str) -> Vec<u8> {
+    pub fn content(&self, name: &str) -> Vec<u8> {
         let disk = self.disk();
         disk.inodes[disk.names[name]].cached.clone()
     }
 
     /// Changes a file as no process would; what is there then is durable.
-    pub(crate) fn alter(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    pub fn alter(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut disk = self.disk();
         let inode = disk.names[name];
         let inode = &mut disk.inodes[inode];
@@ -170,7 +176,7 @@ impl MemoryMedium {
     }
 
     /// Puts a file there as no process would; it is durable.
-    pub(crate) fn put(&self, name: &str, content: &[u8]) {
+    pub fn put(&self, name: &str, content: &[u8]) {
         if !self.disk().names.contains_key(name) {
             drop(self.create(name).unwrap());
             self.sync_dir().unwrap();
@@ -204,10 +210,20 @@ impl Disk {
         len.next_multiple_of(4096) + self.capacity.saturating_sub(self.used())
     }
 
+    /// The disk without what has no name any more.
     fn copy(&self) -> Self {
+        let names = self.names.values().chain(self.durable_names.values());
+        let alive: BTreeSet<usize> = names.copied().collect();
+        let inode = |(at, inode): (usize, &Inode)| {
+            if alive.contains(&at) {
+                inode.clone()
+            } else {
+                Inode::default()
+            }
+        };
         Self {
             capacity: self.capacity,
-            inodes: self.inodes.clone(),
+            inodes: self.inodes.iter().enumerate().map(inode).collect(),
             names: self.names.clone(),
             durable_names: self.durable_names.clone(),
             ..Self::default()

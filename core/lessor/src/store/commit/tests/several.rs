@@ -229,7 +229,7 @@ impl World {
 
     /// A round of the store thread; what the engine refuses from here on no worker serves.
     fn round(&mut self) {
-        self.thread.round();
+        self.thread.round(Instant::now());
         for group in self.thread.engine.stale.iter() {
             let addr = ADDRS[usize::from(group)];
             assert!(self.servers.iter().all(|server| !server.is_served(addr)));
@@ -262,9 +262,9 @@ impl World {
     /// All that is under way comes to its end.
     fn settle(&mut self) {
         self.thread.engine.answers = 1000;
-        while self.thread.round() || self.thread.waiting() > 0 {}
+        while self.thread.round(Instant::now()) || self.thread.waiting() > 0 {}
         // Groups that were asked back when nothing was under way any more.
-        self.thread.round();
+        self.thread.round(Instant::now());
         for ring in 0..RINGS {
             self.poll(ring);
         }

@@ -1,0 +1,112 @@
+//! `perfdhcp` as the relay of many clients, at rates far below what the server can do: no answer is
+//! missing, late or wrong.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what fails ends the test with its message"
+)]
+
+use std::net::Ipv4Addr;
+
+use lessor_tests::config::Config;
+use lessor_tests::lab::{Lab, Namespace};
+use lessor_tests::lessor::Lessor;
+use lessor_tests::may_make_namespaces;
+use lessor_tests::perfdhcp::{Load, Perfdhcp, Report};
+use serde_json::Value;
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+
+/// A relay's namespace and a server's, on one link.
+fn site(lab: &Lab) -> (Namespace, Namespace) {
+    let link = lab.link("link");
+    let relay = lab.namespace("relay");
+    let server = lab.namespace("server");
+    link.plug(&relay, "eth0");
+    link.plug(&server, "eth0");
+    relay.ip(&format!("addr add {RELAY}/24 dev eth0"));
+    (relay, server)
+}
+
+/// What the server says of itself agrees with what its clients have seen.
+fn compare(server: &Lessor, reports: &[Report]) {
+    let stats: Value = serde_json::from_str(&server.cli(&["stats", "--json"])).unwrap();
+    let count = |group: &str, name: &str| stats["counters"][group][name].as_u64().unwrap();
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    assert_eq!(count("messages_out", "offer"), sum(|r| r.offers.received));
+    let acks = sum(|r| r.acks.received + r.renewals.received);
+    assert_eq!(count("messages_out", "ack"), acks);
+    assert_eq!(count("messages_out", "nak"), 0);
+    assert_eq!(count("silences", "released"), sum(|r| r.releases.sent));
+    assert_eq!(count("bindings", "inconsistent"), 0);
+    let active = sum(|r| r.acks.received - r.releases.sent);
+    assert_eq!(count("bindings", "active"), active);
+    assert_eq!(server.active().len() as u64, active);
+}
+
+#[test]
+fn perfdhcp_has_all_answers_behind_one_relay() {
+    if !may_make_namespaces() {
+        return;
+    }
+    let lab = Lab::new();
+    let (relay, server) = site(&lab);
+    relay.ip("addr add 10.78.0.1/32 dev eth0");
+    let mut config = Config::new("10.78.1.0-10.78.255.200");
+    config.subnet = "10.78.0.0/16".into();
+    config.routes = vec![("10.78.0.0/16".into(), RELAY)];
+    let server = Lessor::start(&lab, &server, &config);
+    let load = Load {
+        first: 0,
+        clients: 100_000,
+        rate: 200,
+        renewals: 60,
+        releases: 30,
+        period: 10,
+    };
+    let giaddr = Ipv4Addr::new(10, 78, 0, 1);
+    let report = Perfdhcp::start(&lab, &relay, (giaddr, SERVER), &load).wait();
+    report.is_faultless();
+    assert!(report.acks.received > 1000, "{report:?}");
+    assert!(report.renewals.received > 100, "{report:?}");
+    assert!(report.releases.sent > 50, "{report:?}");
+    compare(&server, &[report]);
+}
+
+#[test]
+fn perfdhcp_has_all_answers_behind_many_relays() {
+    if !may_make_namespaces() {
+        return;
+    }
+    let lab = Lab::new();
+    let (relay, server) = site(&lab);
+    let mut config = Config::new("10.78.1.0-10.78.255.200");
+    config.workers = 2;
+    config.subnet = "10.78.0.0/16".into();
+    config.routes = vec![("10.78.0.0/16".into(), RELAY)];
+    let server = Lessor::start(&lab, &server, &config);
+    let relays = 0..8;
+    let started = relays.map(|n| {
+        let giaddr = Ipv4Addr::new(10, 78, 0, 10 + n);
+        relay.ip(&format!("addr add {giaddr}/32 dev eth0"));
+        let load = Load {
+            first: u32::from(n) << 16,
+            clients: 12_500,
+            rate: 25,
+            renewals: 8,
+            releases: 4,
+            period: 10,
+        };
+        Perfdhcp::start(&lab, &relay, (giaddr, SERVER), &load)
+    });
+    let started: Vec<_> = started.collect();
+    let reports = started.into_iter().map(|mut perfdhcp| {
+        let report = perfdhcp.wait();
+        report.is_faultless();
+        report
+    });
+    let reports: Vec<_> = reports.collect();
+    compare(&server, &reports);
+}
