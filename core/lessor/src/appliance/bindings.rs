@@ -56,7 +56,7 @@ fn name(directory: &mut DirectoryBuilder, spec: &Spec) {
             directory.name_range(network.space, pool.first, pool.last);
         }
         for reservation in &network.reservations {
-            directory.name(network.space, reservation.addr);
+            directory.name_range(network.space, reservation.addr, reservation.last());
         }
     }
 }

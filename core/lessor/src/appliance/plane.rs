@@ -145,7 +145,7 @@ impl Plane {
         };
         for index in 0..pool.len() {
             let addr = pool.addr(index);
-            if subnet.is_excluded(addr) || network.reserved(addr).is_some() {
+            if subnet.is_excluded(addr) || config.reserved(network, addr).is_some() {
                 counted.excluded += 1;
                 continue;
             }

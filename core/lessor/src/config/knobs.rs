@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use dhcp_proto::config::{
-    Boot, InformReply, LeaseTimes, Mark, OnMove, OptionEntry, OptionSet, RoutedNak, Rules,
+    Boot, InformReply, LeaseTimes, Mark, OnMove, OptionEntry, OptionSet, ReservationMoves,
+    RoutedNak, Rules,
 };
 use dhcp_proto::identity::IdentityMode;
 use dhcp_proto::time::INFINITE;
@@ -131,6 +132,13 @@ impl Knobs {
             ])
         });
         rates::read(&mut rules.rates, table);
+        let takes_effect = [
+            ("discover", ReservationMoves::Discover),
+            ("nak", ReservationMoves::Nak),
+        ];
+        table.set("reservation_moves", &mut rules.reservation_moves, |v| {
+            v.one_of(&takes_effect)
+        });
         Self::read_periods(rules, table);
     }
 

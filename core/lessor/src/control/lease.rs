@@ -129,6 +129,7 @@ fn client(identity: &[u8]) -> String {
         Some(Kind::Circuit) => format!("circuit {}", colons(rest)),
         Some(Kind::CircuitClient) => format!("circuit+client {}", colons(rest)),
         Some(Kind::RelayCircuit) => format!("relay+circuit {}", colons(rest)),
+        Some(Kind::RemoteId) => format!("remote-id {}", colons(rest)),
         None => colons(identity),
     }
 }
