@@ -115,6 +115,14 @@ pub enum Event {
     LeaseMoveDenied,
     /// A network has no address left for a new client. Enlarge its pools or shorten its leases.
     PoolExhausted,
+    /// An operator has reserved an address while the server runs; the line names address and
+    /// client. Nothing to do.
+    ReservationAdded,
+    /// An operator has taken such a reservation away. Nothing to do.
+    ReservationRemoved,
+    /// A reservation that was made at run time does not hold, for the reason named, mostly because
+    /// the configuration file says otherwise, which wins. Remove the one or the other.
+    ReservationOverridden,
     /// The control socket cannot be served: `lessor stats` and its like do not work, clients are
     /// served all the same. Look at the reason named.
     ControlFailed,
@@ -122,7 +130,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -162,6 +170,9 @@ impl Event {
         Self::LeaseMoved,
         Self::LeaseMoveDenied,
         Self::PoolExhausted,
+        Self::ReservationAdded,
+        Self::ReservationRemoved,
+        Self::ReservationOverridden,
         Self::ControlFailed,
     ];
 
@@ -208,6 +219,9 @@ impl Event {
             Self::LeaseMoved => "lease.moved",
             Self::LeaseMoveDenied => "lease.move_denied",
             Self::PoolExhausted => "pool.exhausted",
+            Self::ReservationAdded => "reservation.added",
+            Self::ReservationRemoved => "reservation.removed",
+            Self::ReservationOverridden => "reservation.overridden",
             Self::ControlFailed => "control.failed",
         }
     }

@@ -19,6 +19,7 @@ mod fence;
 mod flood;
 mod frames;
 mod reload;
+mod reservations;
 mod rig;
 mod slow;
 mod tagged;

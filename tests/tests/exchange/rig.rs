@@ -141,6 +141,12 @@ pub fn snapshot(spec: Spec) -> Snapshot {
     Snapshot { config, routes }
 }
 
+/// The same with another configuration.
+pub fn amended(old: &Snapshot, config: Config) -> Snapshot {
+    let routes = old.routes.clone();
+    Snapshot { config, routes }
+}
+
 /// The one that takes the place of `previous`.
 pub fn successor(spec: Spec, previous: &Snapshot, done: u64) -> Snapshot {
     let routes = Routes::new(&spec.links, &spec.service_addresses, &[]);

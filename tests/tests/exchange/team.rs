@@ -82,12 +82,12 @@ pub struct Team {
     pub dice: Dice,
     pub now: Instant,
     /// Control's side of the configuration.
-    pub publisher: Publisher,
+    pub publisher: Arc<Publisher>,
 }
 
 impl Team {
     pub fn new(size: Size, spec: Spec) -> Self {
-        let publisher = Publisher::new(rig::snapshot(spec));
+        let publisher = Arc::new(Publisher::new(rig::snapshot(spec)));
         let snapshot = publisher.current();
         let workers = usize::from(size.workers);
         let (ports, wire) = MemPort::of_queues(device(size.packets), workers, size.queues);

@@ -11,6 +11,7 @@ use hugemem::{MapError, Pages, Region};
 use tracing::{info, warn};
 
 use super::StartError;
+use super::reservations::Book;
 use crate::config::Server;
 use crate::dataplane::clock::Clock;
 use crate::event::Event;
@@ -95,7 +96,8 @@ pub fn shards(
     Ok(shards)
 }
 
-/// Puts what the store knows into the shards, its times read as `reading` says.
+/// Puts what the store knows into the shards, its times read as `reading` says. What it knows of
+/// reservations is returned.
 ///
 /// # Errors
 /// The store cannot be read, or has more bindings than the shards have room for.
@@ -104,11 +106,12 @@ pub fn restore(
     config: &Config,
     recovered: &Recovered,
     reading: &Reading,
-) -> Result<(), StartError> {
-    let mut tally = Tally::default();
+) -> Result<Book, StartError> {
+    let (mut tally, mut book) = (Tally::default(), Book::default());
     let read = recovered.hand_out(|seen| match seen {
         Seen::Soon((_, record)) => fetch(shards, config, record),
         Seen::Now((_, record)) => {
+            book.note(record);
             if let Some(shard) = shards.get_mut(owner(shards, record)) {
                 tally.note(shard.restore(config, record, reading));
             }
@@ -134,7 +137,7 @@ pub fn restore(
             tally.outside
         );
     }
-    Ok(())
+    Ok(book)
 }
 
 impl Tally {

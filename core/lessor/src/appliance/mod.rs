@@ -5,6 +5,7 @@ mod devices;
 mod operate;
 mod place;
 mod plane;
+pub mod reservations;
 mod time;
 
 use std::error::Error;

@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 use super::bindings;
 use super::devices::{self, Devices};
 use super::plane::Plane;
+use super::reservations::{self, Book, Keeper};
 use super::{StartError, place, time};
 use crate::config::{Engine, OnStoreFailure, Settings};
 use crate::control;
@@ -50,6 +51,8 @@ use crate::store::{
 
 /// How often the control side looks after things.
 const LOOK: Duration = Duration::from_millis(50);
+/// Slots of the ring from control to the store: for records of reservations, one at a time.
+const CONTROL_SLOTS: usize = 64;
 /// Notices that may wait to be logged.
 const NOTICES: usize = 1024;
 /// Next hops that are remembered: gateways, relays, servers.
@@ -83,20 +86,22 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
     let start = time::judge(recovered, &config);
     let clock = Clock::start(start.now);
     let mut shards = bindings::shards(&settings.server, &config, key()?, &clock)?;
-    let engine = match opened {
+    let (engine, book) = match opened {
         Some((mut log, recovered)) => {
             let reading = Reading {
                 hold: start.hold,
                 ..Reading::at(clock.now().secs())
             };
-            bindings::restore(&mut shards, &config, &recovered, &reading)?;
+            let book = bindings::restore(&mut shards, &config, &recovered, &reading)?;
             log.keep_house(recovered).map_err(|error| {
                 StartError::new(Exit::OsError, "no thread for the store").because(error)
             })?;
-            Some(log)
+            (Some(log), book)
         }
-        None => None,
+        None => (None, Book::default()),
     };
+    let (config, against) = book.apply(&config);
+    reservations::tell(&against);
     time::tell(&start, shards.iter().map(|s| s.counts().clock_held).sum());
     let house = engine.as_ref().map(|log: &Log| {
         let directory = settings.store.directory.clone();
@@ -104,7 +109,10 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
     });
     let devices = devices::open(&settings)?;
     let publisher = Arc::new(Publisher::new(Snapshot { config, routes }));
-    let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
+    let (rings, mut drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
+    let (journal, drain) = ring(CONTROL_SLOTS);
+    drains.push(drain);
+    let keeper = Keeper::new(Arc::clone(&publisher), clock, journal, book);
     let committer = commit(
         engine,
         drains,
@@ -116,6 +124,7 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         start,
         clock,
         publisher,
+        keeper: Arc::new(keeper),
         stop,
         house,
         committer: Arc::new(committer),
@@ -179,6 +188,7 @@ struct Assembly {
     start: Start,
     clock: Clock,
     publisher: Arc<Publisher>,
+    keeper: Arc<Keeper>,
     stop: Arc<AtomicBool>,
     house: Option<(PathBuf, HouseMeter)>,
     committer: Arc<Committer>,
@@ -198,7 +208,7 @@ impl Assembly {
         let workers = shards.len();
         let mut plane = Plane::new(
             Arc::clone(&self.publisher),
-            Arc::clone(&self.committer),
+            (Arc::clone(&self.keeper), Arc::clone(&self.committer)),
             (self.start, self.clock),
         );
         plane.set_house(self.house.clone());

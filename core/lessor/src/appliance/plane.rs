@@ -13,10 +13,12 @@ use dhcp_proto::restart::Start;
 use dhcp_proto::shard::BindingView;
 use tracing::info;
 
+use super::reservations::Keeper;
 use super::time;
+use crate::config::ClientText;
 use crate::control::{
-    ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, State, Stats, StoreStats,
-    StoreTrouble,
+    ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, ReservationOutcome,
+    ReservationPage, ReservationRow, State, Stats, StoreStats, StoreTrouble,
 };
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::{self, Counters, DropReason};
@@ -44,6 +46,7 @@ const OF_WORKER: [counters::Event; 5] = [
 pub(super) struct Plane {
     began: Instant,
     publisher: Arc<Publisher>,
+    keeper: Arc<Keeper>,
     committer: Arc<Committer>,
     /// The directory of the store, and who knows of its upkeep; none with `engine = "none"`.
     house: Option<(PathBuf, HouseMeter)>,
@@ -59,12 +62,13 @@ pub(super) struct Plane {
 impl Plane {
     pub(super) fn new(
         publisher: Arc<Publisher>,
-        committer: Arc<Committer>,
+        (keeper, committer): (Arc<Keeper>, Arc<Committer>),
         (start, clock): (Start, Clock),
     ) -> Self {
         Self {
             began: Instant::now(),
             publisher,
+            keeper,
             committer,
             house: None,
             start,
@@ -270,6 +274,23 @@ impl ControlPlane for Plane {
         };
         let lease = Lease::new(&record, 0)?;
         Some(Lease { state, ..lease })
+    }
+
+    fn add_reservation(
+        &self,
+        space: u16,
+        addr: Ipv4Addr,
+        client: &ClientText,
+    ) -> ReservationOutcome {
+        self.keeper.add(Space(space), addr, client)
+    }
+
+    fn remove_reservation(&self, space: u16, addr: Ipv4Addr) -> ReservationOutcome {
+        self.keeper.remove(Space(space), addr)
+    }
+
+    fn reservations(&self, page: &ReservationPage) -> Vec<ReservationRow> {
+        self.keeper.page(page)
     }
 
     fn clock(&self) -> ClockReport {

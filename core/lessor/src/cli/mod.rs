@@ -8,6 +8,7 @@ mod check;
 mod clock;
 mod leases;
 mod logging;
+mod reservations;
 mod run;
 mod stats;
 mod store;
@@ -57,6 +58,11 @@ enum Action {
     Leases {
         #[command(subcommand)]
         action: leases::Action,
+    },
+    /// Reserve addresses for clients while the server runs
+    Reservations {
+        #[command(subcommand)]
+        action: reservations::Action,
     },
     /// Look at the lease store
     Store {
@@ -277,6 +283,7 @@ impl Action {
             Self::Run { file, log_format } => run::execute(&file, log_format),
             Self::Check { file, output } => check::execute(&file, output),
             Self::Leases { action } => action.execute(),
+            Self::Reservations { action } => action.execute(),
             Self::Store { action } => action.execute(),
             Self::Clock { action } => action.execute(),
             Self::Stats { server, output } => stats::execute(&server, output),

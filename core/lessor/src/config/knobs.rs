@@ -124,6 +124,11 @@ impl Knobs {
             ("silent", RoutedNak::Silent),
         ];
         table.set("nak_routed", &mut rules.nak_routed, |v| v.one_of(&naks));
+        Self::read_moves(rules, table);
+        Self::read_periods(rules, table);
+    }
+
+    fn read_moves(rules: &mut Rules, table: &mut Table<'_>) {
         table.set("on_move", &mut rules.on_move, |v| {
             v.one_of(&[
                 ("follow", OnMove::Follow),
@@ -139,7 +144,6 @@ impl Knobs {
         table.set("reservation_moves", &mut rules.reservation_moves, |v| {
             v.one_of(&takes_effect)
         });
-        Self::read_periods(rules, table);
     }
 
     fn read_periods(rules: &mut Rules, table: &mut Table<'_>) {

@@ -25,10 +25,10 @@ use core::hash::BuildHasherDefault;
 use core::net::Ipv4Addr;
 use siphasher::sip::SipHasher13;
 
-use demand::Demand;
-use lookup::Range;
 pub use added::{Added, Addition};
+use demand::Demand;
 pub use live::Config;
+use lookup::Range;
 pub use lookup::{Indexed, LinkIndex, NetworkIndex, Place, SubnetIndex};
 pub use options::{OptionEntry, OptionSet};
 pub use pool::{Pool, PoolSpec};
@@ -306,6 +306,11 @@ impl Network {
     #[must_use]
     pub(super) fn reserved_kinds(&self) -> Kinds {
         self.reserved.kinds()
+    }
+
+    /// The file's reservations in no order: first client, first address, and how many.
+    pub fn each_reservation(&self) -> impl Iterator<Item = (&[u8], Ipv4Addr, u32)> {
+        self.reserved.each()
     }
 
     /// How many addresses the file reserves.

@@ -243,6 +243,16 @@ impl Reserved {
         })
     }
 
+    /// All of them in no order: the first client, the first address, and how many.
+    pub fn each(&self) -> impl Iterator<Item = (&[u8], Ipv4Addr, u32)> {
+        let single = self
+            .by_addr
+            .iter()
+            .map(|(addr, client)| (&**client, *addr, 1));
+        let series = self.series.iter().map(|s| (&*s.client, s.addr, s.count));
+        single.chain(series)
+    }
+
     /// The kinds of its clients.
     #[must_use]
     pub fn kinds(&self) -> Kinds {
