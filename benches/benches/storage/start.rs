@@ -216,7 +216,8 @@ fn restore(recovered: &Recovered, bindings: u32) {
     let shards = bindings::shards(&server, &config, HashKey([7; 16]), &clock);
     let mut shards = shards.expect("memory for the tables");
     let reading = Reading::at(clock.now().secs());
-    bindings::restore(&mut shards, &config, recovered, &reading).expect("a sound store");
+    let restored = bindings::restore(&mut shards, &config, recovered, &reading);
+    drop(restored.expect("a sound store"));
     let active: u64 = shards.iter().map(|shard| shard.counts().active).sum();
     assert_eq!(active, u64::from(bindings));
 }

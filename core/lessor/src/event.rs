@@ -146,6 +146,14 @@ pub enum Event {
     EventLogLost,
     /// The metrics cannot be served for the moment. If it happens again look at the reason named.
     MetricsFailed,
+    /// An operator has reserved an address while the server runs; the line names address and
+    /// client. Nothing to do.
+    ReservationAdded,
+    /// An operator has taken such a reservation away. Nothing to do.
+    ReservationRemoved,
+    /// A reservation that was made at run time does not hold, for the reason named, mostly because
+    /// the configuration file says otherwise, which wins. Remove the one or the other.
+    ReservationOverridden,
     /// The control socket cannot be served: `lessor stats` and its like do not work, clients are
     /// served all the same. Look at the reason named.
     ControlFailed,
@@ -153,7 +161,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 54] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -204,6 +212,9 @@ impl Event {
         Self::EventLogRecovered,
         Self::EventLogLost,
         Self::MetricsFailed,
+        Self::ReservationAdded,
+        Self::ReservationRemoved,
+        Self::ReservationOverridden,
         Self::ControlFailed,
     ];
 
@@ -261,6 +272,9 @@ impl Event {
             Self::EventLogRecovered => "event_log.recovered",
             Self::EventLogLost => "event_log.lost",
             Self::MetricsFailed => "metrics.failed",
+            Self::ReservationAdded => "reservation.added",
+            Self::ReservationRemoved => "reservation.removed",
+            Self::ReservationOverridden => "reservation.overridden",
             Self::ControlFailed => "control.failed",
         }
     }

@@ -71,6 +71,7 @@ impl fmt::Display for Client<'_> {
             Some(Kind::Circuit) => ("circuit ", rest),
             Some(Kind::CircuitClient) => ("circuit+client ", rest),
             Some(Kind::RelayCircuit) => ("relay+circuit ", rest),
+            Some(Kind::RemoteId) => ("remote-id ", rest),
             None => ("", self.0),
         };
         write!(f, "{word}{}", Colons(rest))

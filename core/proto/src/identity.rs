@@ -35,16 +35,19 @@ pub enum Kind {
     CircuitClient = 4,
     /// The length of the relay's identifier (RFC 6925), that, and circuit-id follow.
     RelayCircuit = 5,
+    /// A remote-id follows; reservations alone go by it.
+    RemoteId = 6,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ClientId,
         Self::Chaddr,
         Self::Circuit,
         Self::CircuitClient,
         Self::RelayCircuit,
+        Self::RemoteId,
     ];
 }
 

@@ -9,6 +9,7 @@
 //! * an address is held or bound by one worker at a time, and its next owner sees all that the
 //!   one before did;
 //! * each claim and each forgetting has a generation of its own, so who acts on an old word fails;
+//! * a reservation that comes or goes beside them leaves no hint, or the right one;
 //! * at rest, a free address is found by `take_free`, a remembered one by `take_reclaimable`, and
 //!   the counts are the numbers of bits.
 #![cfg(loom)]
@@ -269,6 +270,37 @@ fn explore(
     })
 }
 
+/// What control does to the hint of the first address while workers live: it is reserved, or its
+/// reservation goes. Once beside them, and once more when they have passed a quiet point.
+fn explore_reserving(reserve: bool, state: AddressState, worker: Life) -> usize {
+    explore_in(3, move || {
+        let world = World::new(1, state);
+        let index = world.addresses[0].index;
+        if !reserve {
+            world.hints.close(index);
+        }
+        let change = |world: &World| {
+            if reserve {
+                world.hints.close(index);
+            } else {
+                world.hints.open(index, world.addresses[0].cell);
+            }
+        };
+        let other = Arc::clone(&world);
+        let worker = thread::spawn(move || other.live(Worker(0), worker));
+        change(&world);
+        worker.join().unwrap();
+        change(&world);
+        if reserve {
+            assert_eq!([world.hints.free(), world.hints.reclaimable()], [0, 0]);
+            assert_eq!(world.hints.take_free(0), None);
+            assert_eq!(world.hints.take_reclaimable(0), None);
+        } else {
+            world.check_at_rest();
+        }
+    })
+}
+
 fn explore_in(preemptions: usize, run: impl Fn() + Send + Sync + 'static) -> usize {
     let runs = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&runs);
@@ -340,6 +372,33 @@ const RETURN: Life = Life::Use(By::Memory, Claim::Bound, &[Remembered]);
 
 const fn ends(path: &'static [AddressState]) -> Life {
     Life::Use(By::Owning, Claim::Held, path)
+}
+
+#[test]
+fn a_reservation_comes_or_goes_while_its_address_is_used() {
+    let mut runs = 0;
+    for reserve in [true, false] {
+        for state in [Free, Remembered] {
+            let lives = [newcomers(), vec![RETURN, Life::Forget]].concat();
+            let lives = lives.into_iter().filter(|life| match life {
+                Life::Use(By::Memory, ..) | Life::Forget => state == Remembered,
+                Life::Use(..) | Life::Refuse => true,
+            });
+            runs += lives
+                .map(|life| explore_reserving(reserve, state, life))
+                .sum::<usize>();
+        }
+        for (state, path) in [
+            (Held, &[Free][..]),
+            (Held, &[Remembered]),
+            (Held, &[Bound, Remembered]),
+            (Bound, &[Free]),
+            (Bound, &[SetAside, Free]),
+        ] {
+            runs += explore_reserving(reserve, state, ends(path));
+        }
+    }
+    assert_many(runs);
 }
 
 #[test]

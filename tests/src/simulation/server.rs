@@ -27,7 +27,9 @@ use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port::{Facts, RxChecksum};
 use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
+use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
+use lessor::dataplane::subscription::Publisher;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::commit::{CommitOptions, Steps};
 use lessor::store::log::simulated::Upkeep;
@@ -102,7 +104,7 @@ pub(super) struct Server {
     upkeep: Upkeep,
     wire: MemWire,
     queues: usize,
-    snapshot: Arc<Snapshot>,
+    publisher: Publisher,
     /// The inner clock at the true beginning of time, milliseconds.
     pub(super) inner: u64,
     /// What the start made of the clock.
@@ -189,16 +191,17 @@ impl Server {
             hold: start.hold,
             grace: longest_grace(&config),
             patience: PATIENCE,
+            tap: None,
         };
-        let snapshot = Arc::new(Snapshot { config, routes });
-        let (members, wire) = members((size, clock.0), &snapshot, shards, rings);
+        let publisher = Publisher::new(Snapshot { config, routes });
+        let (members, wire) = members((size, clock.0), &publisher, shards, rings);
         Some(Self {
             members,
             steps: Steps::new(witness, drains, options, clocks.monotonic()),
             upkeep,
             wire,
             queues: size.queues,
-            snapshot,
+            publisher,
             inner: inner - clocks.now,
             start,
         })
@@ -284,7 +287,7 @@ impl Server {
     }
 
     pub(super) fn word(&self, addr: Ipv4Addr) -> Word {
-        let cell = self.snapshot.config.cell(Space(0), addr);
+        let cell = self.publisher.current().config.cell(Space(0), addr);
         cell.expect("a word for each address").load()
     }
 
@@ -334,7 +337,7 @@ fn wall(wall: u64, inner: u64) -> Wall {
 
 fn members(
     (size, now): (Size, Instant),
-    snapshot: &Arc<Snapshot>,
+    publisher: &Publisher,
     shards: Vec<Shard>,
     rings: Vec<JournalRing>,
 ) -> (Vec<Member>, MemWire) {
@@ -354,7 +357,7 @@ fn members(
     let limits = Arc::new(Limits::new(CLIENTS, now));
     let mesh = handover::mesh(workers, size.places);
     let neighbors = Arc::new(Neighbors::new(64, 1));
-    neighbors.keep_routers(snapshot.routes.routers(), now);
+    neighbors.keep_routers(publisher.current().routes.routers(), now);
     let all = shards.into_iter().zip(rings).zip(ports).zip(mesh);
     let member = |(index, (((shard, journal), ports), peers))| {
         let (notify, notices) = rtrb::RingBuffer::new(64);
@@ -367,7 +370,8 @@ fn members(
             shard,
             journal,
             parked: ParkedReplies::new(MAX_PARKED, PATIENCE),
-            snapshot: Arc::clone(snapshot),
+            probes: Probes::new(64),
+            snapshot: publisher.subscribe(),
             limits: Arc::clone(&limits),
             counters: Arc::clone(&counters),
             gauges: Arc::clone(&gauges),

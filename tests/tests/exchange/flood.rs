@@ -27,10 +27,8 @@ fn home() -> Spec {
     let mut spec = spec();
     let home = &mut spec.networks[0];
     home.subnets.truncate(1);
-    home.reservations.push(Reservation {
-        client: [&[2, 1][..], &client(7).mac.0].concat().into(),
-        addr: KEPT,
-    });
+    let client = [&[2, 1][..], &client(7).mac.0].concat();
+    home.reservations.push(Reservation::new(&client, KEPT));
     spec
 }
 

@@ -32,9 +32,8 @@ use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
 use lessor::dataplane::subscription::Publisher;
 use lessor::dataplane::worker::{Parts, Worker};
-use lessor::store::Batch;
-use lessor::store::Lsn;
 use lessor::store::ring::{Drain, JournalRing, ring};
+use lessor::store::{Batch, FileMedium, Lsn};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,7 +139,13 @@ pub fn spec() -> Spec {
 /// The configuration, with a word for each address that it names.
 pub fn snapshot(spec: Spec) -> Snapshot {
     let routes = Routes::new(&spec.links, &spec.service_addresses, &[]);
-    let config = bindings::configure(spec, None);
+    let config = bindings::configure::<FileMedium>(spec, None);
+    Snapshot { config, routes }
+}
+
+/// The same with another configuration.
+pub fn amended(old: &Snapshot, config: Config) -> Snapshot {
+    let routes = old.routes.clone();
     Snapshot { config, routes }
 }
 

@@ -17,8 +17,8 @@ use lessor::dataplane::neighbors::Neighbors;
 use lessor::dataplane::parked::ParkedReplies;
 use lessor::dataplane::port_mem::{MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
-use lessor::dataplane::subscription::{NotTaken, Publisher};
 use lessor::dataplane::probes::Probes;
+use lessor::dataplane::subscription::{NotTaken, Publisher};
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, Halt, JournalRing, ring};
 use lessor::store::{Batch, Lsn};
@@ -83,12 +83,12 @@ pub struct Team {
     pub dice: Dice,
     pub now: Instant,
     /// Control's side of the configuration.
-    pub publisher: Publisher,
+    pub publisher: Arc<Publisher>,
 }
 
 impl Team {
     pub fn new(size: Size, spec: Spec) -> Self {
-        let publisher = Publisher::new(rig::snapshot(spec));
+        let publisher = Arc::new(Publisher::new(rig::snapshot(spec)));
         let snapshot = publisher.current();
         let workers = usize::from(size.workers);
         let (ports, wire) = MemPort::of_queues(device(size.packets), workers, size.queues);

@@ -158,10 +158,9 @@ const KEPT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 
 fn with_reservation() -> Spec {
     let mut spec = spec();
-    spec.networks[0].reservations.push(Reservation {
-        client: [&[2, 1][..], &client(7).mac.0].concat().into(),
-        addr: KEPT,
-    });
+    let client = [&[2, 1][..], &client(7).mac.0].concat();
+    let reservation = Reservation::new(&client, KEPT);
+    spec.networks[0].reservations.push(reservation);
     spec
 }
 

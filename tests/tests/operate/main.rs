@@ -15,6 +15,7 @@ mod control;
 mod leases;
 mod life;
 mod reload;
+mod reservations;
 mod site;
 mod start;
 mod store;

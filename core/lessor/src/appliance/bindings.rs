@@ -11,6 +11,7 @@ use hugemem::{MapError, Pages, Region};
 use tracing::{info, warn};
 
 use super::StartError;
+use super::reservations::Book;
 use crate::config::Server;
 use crate::dataplane::clock::Clock;
 use crate::event::Event;
@@ -57,7 +58,7 @@ fn name(directory: &mut DirectoryBuilder, spec: &Spec) {
             directory.name_range(network.space, pool.first, pool.last);
         }
         for reservation in &network.reservations {
-            directory.name(network.space, reservation.addr);
+            directory.name_range(network.space, reservation.addr, reservation.last());
         }
     }
 }
@@ -108,7 +109,8 @@ pub fn shards(
     Ok(shards)
 }
 
-/// Puts what the store knows into the shards, its times read as `reading` says.
+/// Puts what the store knows into the shards, its times read as `reading` says. What it knows of
+/// reservations is returned.
 ///
 /// # Errors
 /// The store cannot be read, or has more bindings than the shards have room for.
@@ -117,11 +119,12 @@ pub fn restore<M: Medium>(
     config: &Config,
     recovered: &Recovered<M>,
     reading: &Reading,
-) -> Result<(), StartError> {
-    let mut tally = Tally::default();
+) -> Result<Book, StartError> {
+    let (mut tally, mut book) = (Tally::default(), Book::default());
     let read = recovered.hand_out(|seen| match seen {
         Seen::Soon((_, record)) => fetch(shards, config, record),
         Seen::Now((_, record)) => {
+            book.note(record);
             if let Some(shard) = shards.get_mut(owner(shards, record)) {
                 tally.note(shard.restore(config, record, reading));
             }
@@ -147,7 +150,7 @@ pub fn restore<M: Medium>(
             tally.outside
         );
     }
-    Ok(())
+    Ok(book)
 }
 
 impl Tally {

@@ -72,8 +72,8 @@ fn count_pool(config: &Config, network: &Network, (subnet, pool): (&Subnet, &Poo
         last: pool.last,
         ..PoolStats::default()
     };
-    let plain = subnet.excluded.is_empty() && !network.has_reservations();
-    let is_kept = |addr| subnet.is_excluded(addr) || network.reserved(addr).is_some();
+    let plain = subnet.excluded.is_empty() && config.reserved_kinds(network).is_empty();
+    let is_kept = |addr| subnet.is_excluded(addr) || config.reserved(network, addr).is_some();
     let (first, last) = (pool.first.to_bits(), pool.last.to_bits());
     for high in first >> 8..=last >> 8 {
         let Some(block) = config
@@ -106,6 +106,7 @@ fn count_pool(config: &Config, network: &Network, (subnet, pool): (&Subnet, &Poo
 mod tests {
     use super::*;
     use crate::appliance::bindings;
+    use crate::store::FileMedium;
     use dhcp_proto::address::{Claim, Space, Worker};
 
     /// A pool over two blocks, with an excluded address and a reserved one in it.
@@ -125,7 +126,7 @@ mod tests {
             address = "10.0.1.3"
         "#;
         let (settings, _) = crate::config::parse(text).unwrap();
-        bindings::configure(settings.spec, None)
+        bindings::configure::<FileMedium>(settings.spec, None)
     }
 
     fn claim(config: &Config, addr: [u8; 4], to: Claim) {

@@ -8,6 +8,7 @@ mod operate;
 mod place;
 mod plane;
 mod reload;
+pub mod reservations;
 mod sight;
 mod time;
 mod usage;

@@ -21,12 +21,12 @@ use rtrb::{Consumer, RingBuffer};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{error, info, warn};
 
-use super::bindings;
 use super::devices::{self, Devices};
 use super::machine::{Machine, Ports};
 use super::plane::Plane;
 use super::reload::Reloader;
-use super::{StartError, place, sight, time};
+use super::reservations::{self, Book, Keeper};
+use super::{StartError, bindings, place, sight, time};
 use crate::config::{Engine, OnStoreFailure, Settings};
 use crate::control;
 use crate::dataplane::clock::Clock;
@@ -44,7 +44,7 @@ use crate::dataplane::routes::Routes;
 use crate::dataplane::subscription::Publisher;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
-use crate::eventlog::EventLog;
+use crate::eventlog::{EventLog, Taps};
 use crate::exit::Exit;
 use crate::store::log::HouseMeter;
 use crate::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
@@ -55,6 +55,8 @@ use crate::store::{
 
 /// How often the control side looks after things.
 const LOOK: Duration = Duration::from_millis(50);
+/// Slots of the ring from control to the store: for records of reservations, one at a time.
+const CONTROL_SLOTS: usize = 64;
 /// Notices that may wait to be logged.
 const NOTICES: usize = 1024;
 /// Next hops that are remembered: gateways, relays, servers.
@@ -88,20 +90,21 @@ pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
     let start = time::judge(recovered, &config);
     let clock = Clock::start(start.now);
     let mut shards = bindings::shards(&settings.server, &config, key()?, &clock)?;
-    let engine = match opened {
+    let (engine, book) = match opened {
         Some((mut log, recovered)) => {
             let reading = Reading {
                 hold: start.hold,
                 ..Reading::at(clock.now().secs())
             };
-            bindings::restore(&mut shards, &config, &recovered, &reading)?;
+            let book = bindings::restore(&mut shards, &config, &recovered, &reading)?;
             log.keep_house(recovered).map_err(|error| {
                 StartError::new(Exit::OsError, "no thread for the store").because(error)
             })?;
-            Some(log)
+            (Some(log), book)
         }
-        None => None,
+        None => (None, Book::default()),
     };
+    let config = reservations::begin(&book, &config);
     time::tell(&start, shards.iter().map(|s| s.counts().clock_held).sum());
     let house = engine.as_ref().map(|log: &Log| {
         let directory = settings.store.directory.clone();
@@ -110,14 +113,11 @@ pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
     let (event_log, taps) = sight::event_log(&settings)?.unzip();
     let devices = devices::open(&settings)?;
     let publisher = Arc::new(Publisher::new(Snapshot { config, routes }));
-    let (mut rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(DEFAULT_SLOTS)).unzip();
-    let (tap, expiries) = taps.map(|taps| (taps.store, taps.workers)).unzip();
-    for (ring, tap) in rings.iter_mut().zip(expiries.into_iter().flatten()) {
-        ring.tell_expiries(tap);
-    }
+    let (journals, own, drained) = journals(shards.len(), taps);
+    let keeper = Keeper::new(Arc::clone(&publisher), clock, own, book);
     let committer = commit(
         engine,
-        (drains, tap),
+        drained,
         &settings,
         (&start, &publisher.current().config),
     )?;
@@ -126,6 +126,7 @@ pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
         start,
         clock,
         publisher,
+        keeper: Arc::new(keeper),
         stop,
         reload,
         // As the server was started in this directory, so is it read again.
@@ -134,7 +135,23 @@ pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
         committer: Arc::new(committer),
         event_log,
     };
-    assembly.serve(devices, shards, rings)
+    assembly.serve(devices, shards, journals)
+}
+
+/// What the store thread takes records from, and whom it tells of them.
+type Drained = (Vec<Drain>, Option<Tap>);
+
+/// A journal for each worker and one for the control side.
+fn journals(workers: usize, taps: Option<Taps>) -> (Vec<JournalRing>, JournalRing, Drained) {
+    let rings = (0..workers).map(|_| ring(DEFAULT_SLOTS));
+    let (mut journals, mut drains): (Vec<_>, Vec<_>) = rings.unzip();
+    let (tap, expiries) = taps.map(|taps| (taps.store, taps.workers)).unzip();
+    for (journal, tap) in journals.iter_mut().zip(expiries.into_iter().flatten()) {
+        journal.tell_expiries(tap);
+    }
+    let (own, drain) = ring(CONTROL_SLOTS);
+    drains.push(drain);
+    (journals, own, (drains, tap))
 }
 
 /// The secret of the hash, new at each start.
@@ -169,7 +186,7 @@ fn open_store(settings: &Settings) -> Result<Opened, StartError> {
 
 fn commit(
     engine: Option<Log>,
-    (drains, tap): (Vec<Drain>, Option<Tap>),
+    (drains, tap): Drained,
     settings: &Settings,
     (start, config): (&Start, &Config),
 ) -> Result<Committer, StartError> {
@@ -194,6 +211,7 @@ struct Assembly {
     start: Start,
     clock: Clock,
     publisher: Arc<Publisher>,
+    keeper: Arc<Keeper>,
     stop: Arc<AtomicBool>,
     /// Raised by SIGHUP.
     reload: Arc<AtomicBool>,
@@ -366,6 +384,7 @@ impl Assembly {
             file: self.file.clone(),
             machine: crate::config::Machine::of(&self.settings),
             publisher: Arc::clone(&self.publisher),
+            keeper: Arc::clone(&self.keeper),
             neighbors: Arc::clone(neighbors),
             clock: self.clock,
             one: Mutex::default(),

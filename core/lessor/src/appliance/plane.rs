@@ -16,9 +16,11 @@ use super::census::Census;
 use super::machine::Machine;
 use super::reload::Reloader;
 use super::time;
+use crate::config::ClientText;
 use crate::control::{
     ClockAccepted, ClockReport, ControlPlane, LatencyStats, Lease, PoolStats, PortStats,
-    ReloadReport, State, Stats, StoreStats, StoreTrouble,
+    ReloadReport, ReservationOutcome, ReservationPage, ReservationRow, State, Stats, StoreStats,
+    StoreTrouble,
 };
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::{self, Counters, DropReason};
@@ -307,6 +309,23 @@ impl ControlPlane for Plane {
 
     fn reload(&self, force: bool) -> ReloadReport {
         self.reloader.reload(force)
+    }
+
+    fn add_reservation(
+        &self,
+        space: u16,
+        addr: Ipv4Addr,
+        client: &ClientText,
+    ) -> ReservationOutcome {
+        self.reloader.keeper.add(Space(space), addr, client)
+    }
+
+    fn remove_reservation(&self, space: u16, addr: Ipv4Addr) -> ReservationOutcome {
+        self.reloader.keeper.remove(Space(space), addr)
+    }
+
+    fn reservations(&self, page: &ReservationPage) -> Vec<ReservationRow> {
+        self.reloader.keeper.page(page)
     }
 
     fn clock(&self) -> ClockReport {

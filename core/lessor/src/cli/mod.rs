@@ -9,6 +9,7 @@ mod clock;
 mod leases;
 mod logging;
 mod reload;
+mod reservations;
 mod run;
 mod stats;
 mod store;
@@ -58,6 +59,11 @@ enum Action {
     Leases {
         #[command(subcommand)]
         action: leases::Action,
+    },
+    /// Reserve addresses for clients while the server runs
+    Reservations {
+        #[command(subcommand)]
+        action: reservations::Action,
     },
     /// Look at the lease store
     Store {
@@ -288,6 +294,7 @@ impl Action {
             Self::Run { file, log_format } => run::execute(&file, log_format),
             Self::Check { file, output } => check::execute(&file, output),
             Self::Leases { action } => action.execute(),
+            Self::Reservations { action } => action.execute(),
             Self::Store { action } => action.execute(),
             Self::Clock { action } => action.execute(),
             Self::Reload {

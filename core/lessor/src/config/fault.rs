@@ -141,9 +141,18 @@ pub enum Reason {
     /// Addresses of one port and VLAN in two spaces.
     #[error("addresses of one port and VLAN are in two spaces, {0} and {1}")]
     TwoSpaces(u16, u16),
-    /// One of two keys, not both and not none.
+    /// A series of addresses that goes on behind its subnet.
+    #[error("counts past the last address of {}", show(*.0))]
+    PastSubnet(Prefix),
+    /// A series of clients that cannot be counted.
+    #[error("counts past the last hardware address, or counts what is none")]
+    Uncountable,
+    /// One of several keys, not two and not none.
     #[error("must have exactly one of {0}")]
     ExactlyOne(&'static str),
+    /// A key that belongs to one that is not there.
+    #[error("`{0}` says nothing here: what it belongs to is not given")]
+    Alone(&'static str),
     /// Lease times out of order.
     #[error("{0} ({1} s) is longer than {2} ({3} s)")]
     Order(&'static str, u32, &'static str, u32),

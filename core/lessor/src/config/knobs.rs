@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use dhcp_proto::config::{
     Boot, InformReply, LeaseTimes, Mark, OnMove, OptionEntry, OptionSet, ProbeBy, ProbeRules,
-    RoutedNak, Rules,
+    ReservationMoves, RoutedNak, Rules,
 };
 use dhcp_proto::identity::IdentityMode;
 use dhcp_proto::time::INFINITE;
 
 use super::fault::Reason;
 use super::options::{self, Options};
-use super::rates;
 use super::table::Table;
-use super::text;
 use super::value::Value;
+use super::{rates, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_hours(365 * 24);
@@ -125,6 +124,11 @@ impl Knobs {
             ("silent", RoutedNak::Silent),
         ];
         table.set("nak_routed", &mut rules.nak_routed, |v| v.one_of(&naks));
+        Self::read_moves(rules, table);
+        Self::read_periods(rules, table);
+    }
+
+    fn read_moves(rules: &mut Rules, table: &mut Table<'_>) {
         table.set("on_move", &mut rules.on_move, |v| {
             v.one_of(&[
                 ("follow", OnMove::Follow),
@@ -133,7 +137,13 @@ impl Knobs {
             ])
         });
         rates::read(&mut rules.rates, table);
-        Self::read_periods(rules, table);
+        let takes_effect = [
+            ("discover", ReservationMoves::Discover),
+            ("nak", ReservationMoves::Nak),
+        ];
+        table.set("reservation_moves", &mut rules.reservation_moves, |v| {
+            v.one_of(&takes_effect)
+        });
     }
 
     fn read_periods(rules: &mut Rules, table: &mut Table<'_>) {

@@ -12,6 +12,7 @@
 
 mod appliance;
 mod check;
+mod client;
 mod fault;
 mod findings;
 mod knobs;
@@ -39,6 +40,7 @@ use dhcp_proto::config::{NetworkKey, Spec};
 use toml::de::DeTable;
 
 pub use appliance::{Eal, Engine, OnStoreFailure, Server, Store};
+pub use client::{ClientFault, ClientText};
 pub use fault::{Fault, Reason, Report};
 pub use ports::{Device, Port};
 pub use restart::Machine;

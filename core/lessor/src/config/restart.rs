@@ -37,7 +37,7 @@ impl Machine {
             eal: eal.clone(),
             ports: ports.clone(),
             event_log: event_log.clone(),
-            metrics: metrics.clone(),
+            metrics: *metrics,
             alarms: alarms.clone(),
         }
     }

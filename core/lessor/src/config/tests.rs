@@ -190,11 +190,12 @@ fn subnets_inherit_from_networks_and_networks_from_defaults() {
 }
 
 #[test]
-fn edges_are_excluded_and_reservations_are_not() {
+fn edges_are_excluded_and_what_is_excluded_may_be_reserved() {
     let text = GOOD
         .replace("10.77.0.222", "10.77.0.65")
         .replace("0.224/28", "0.240/28");
-    let (settings, _) = parse(&text).unwrap();
+    let (settings, report) = parse(&text).unwrap();
+    assert_eq!(report, Report::default());
     let range = |first, last| {
         (
             Ipv4Addr::new(10, 77, 0, first),
@@ -202,13 +203,7 @@ fn edges_are_excluded_and_reservations_are_not() {
         )
     };
     let excluded = &settings.spec.networks[0].subnets[0].excluded;
-    let expected = [
-        range(50, 50),
-        range(60, 64),
-        range(66, 69),
-        range(0, 0),
-        range(255, 255),
-    ];
+    let expected = [range(50, 50), range(60, 69), range(0, 0), range(255, 255)];
     assert_eq!(*excluded, expected);
 }
 
@@ -476,6 +471,127 @@ fn one_reservation_is_for_one_client_and_one_address() {
     assert!(faults(&text)[0].contains("the same client stands on line"));
     let (text, _) = broken("hw_address = \"02:00:00:00:00:05\"\n", "");
     assert!(faults(&text)[0].contains("exactly one of hw_address, client_id"));
+}
+
+/// The good file with this reservation behind its own.
+fn also(reservation: &str) -> String {
+    let table = "\n[[networks.reservations]]\n";
+    GOOD.replace(
+        "address = \"10.77.0.222\"\n",
+        &format!("address = \"10.77.0.222\"\n{table}{reservation}\n"),
+    )
+}
+
+#[test]
+fn a_client_may_be_a_circuit_or_a_remote_id() {
+    for (reservation, client) in [
+        (
+            "circuit_id = \"p7\"\nrelay = \"10.9.0.1\"",
+            &b"\x03\x0a\x09\0\x01p7"[..],
+        ),
+        ("circuit_id = \"p7\"\nrelay_id = \"bng\"", b"\x05\x03bngp7"),
+        ("remote_id = \"0a:0b\"", b"\x06\x0a\x0b"),
+    ] {
+        let text = also(&format!("{reservation}\naddress = \"10.77.0.9\""));
+        let (settings, _) = parse(&text).unwrap();
+        let all = &settings.spec.networks[0].reservations;
+        assert_eq!(&*all[1].client, client);
+    }
+    for (reservation, says) in [
+        (
+            "circuit_id = \"p7\"",
+            ": must have exactly one of relay, relay_id",
+        ),
+        (
+            "circuit_id = \"p7\"\nrelay = \"bng\"",
+            ".relay: is not an IPv4 address",
+        ),
+        (
+            "circuit_id = 7\nrelay = \"10.9.0.1\"",
+            ".circuit_id: must be a string",
+        ),
+        (
+            "remote_id = \"hex:0\"",
+            ".remote_id: is not 1 to 255 octets",
+        ),
+        (
+            "remote_id = \"a\"\nhw_type = 1",
+            ".hw_type: `hw_type` says nothing here",
+        ),
+        (
+            "remote_id = \"a\"\nrelay = \"10.9.0.1\"",
+            ".relay: `relay` says nothing here",
+        ),
+    ] {
+        let found = faults(&also(&format!("{reservation}\naddress = \"10.77.0.9\"")));
+        let [fault] = &found[..] else {
+            panic!("{found:?}")
+        };
+        let place = "networks[0].reservations[1]";
+        assert!(fault.contains(&format!("{place}{says}")), "{fault}");
+    }
+}
+
+#[test]
+fn a_series_is_checked_as_a_whole() {
+    let series = |hw: &str, address: &str, count: &str| {
+        also(&format!(
+            "hw_address = \"{hw}\"\naddress = \"{address}\"\ncount = {count}"
+        ))
+    };
+    let good = series("02:00:00:00:01:00", "10.77.0.100", "100");
+    let (settings, _) = parse(&good).unwrap();
+    let last = settings.spec.networks[0].reservations.last().unwrap();
+    assert_eq!(
+        (last.count, last.last()),
+        (100, Ipv4Addr::new(10, 77, 0, 199))
+    );
+    let of_client = good.replace(
+        "hw_address = \"02:00:00:00:01:00\"",
+        "client_id = \"02:00:00:00:01:00\"",
+    );
+    for (text, says) in [
+        (
+            series("02:00:00:00:01:00", "10.77.0.100", "0"),
+            ".count: must be from 1 to",
+        ),
+        (
+            series("02:00:00:00:01:00", "10.77.0.100", "156"),
+            ".count: counts past the last address",
+        ),
+        (
+            series("02:00:00:00:01:00", "10.77.0.100", "16777216"),
+            ".count: counts past",
+        ),
+        (
+            series("ff:ff:ff:ff:ff:f0", "10.77.0.100", "17"),
+            ".count: counts past the last hardware",
+        ),
+        (of_client, ".count: counts past the last hardware"),
+        (
+            series("02:00:00:00:01:00", "10.77.0.1", "9"),
+            ".address: 10.77.0.1 is the appliance's",
+        ),
+        (
+            series("02:00:00:00:01:00", "10.77.0.200", "23"),
+            ".address: overlaps the reservation on",
+        ),
+        (
+            series("02:00:00:00:00:00", "10.77.0.100", "6"),
+            ": overlaps the reservation on",
+        ),
+        (
+            series("02:00:00:00:00:05", "10.77.0.100", "6"),
+            ": overlaps the reservation on",
+        ),
+    ] {
+        let found = faults(&text);
+        let [fault] = &found[..] else {
+            panic!("{found:?}")
+        };
+        let place = "networks[0].reservations[1]";
+        assert!(fault.contains(&format!("{place}{says}")), "{fault}");
+    }
 }
 
 #[test]

@@ -203,6 +203,14 @@ pub(super) fn client_id(text: &str) -> Result<Box<[u8]>, Reason> {
         .ok_or(Reason::Malformed(wrong))
 }
 
+/// A circuit-id, remote-id or relay identifier: octets in hexadecimal, or a text.
+pub(super) fn agent_id(text: &str) -> Result<Box<[u8]>, Reason> {
+    let wrong = "1 to 255 octets such as hex:0a0b0c or 0a:0b:0c, or a text";
+    let id = octets(text).or_else(|| (!text.starts_with("hex:")).then(|| text.as_bytes().into()));
+    id.filter(|id| (1..=255).contains(&id.len()))
+        .ok_or(Reason::Malformed(wrong))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ mod clock;
 mod figures;
 mod lease;
 mod reload;
+mod reservation;
 mod server;
 mod stats;
 mod store;
@@ -21,12 +22,15 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::ClientText;
+
 pub use client::{AskError, ask};
 pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
 pub use figures::{Bucket, LatencyStats, PortStats};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
 pub use reload::{Leases, ReloadReport, Remark};
+pub use reservation::{ReservationOutcome, ReservationPage, ReservationRow, Source};
 pub use server::{BindError, Server};
 pub use stats::{PoolStats, Stats, StoreTrouble};
 pub use store::{Running, StoreStats};
@@ -44,6 +48,20 @@ pub trait ControlPlane: Send + Sync {
 
     /// Who has `addr` in `space`; `None` if it is free or unknown.
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease>;
+
+    /// Reserves `addr` for a client; returns when that is durable and all workers go by it.
+    fn add_reservation(
+        &self,
+        space: u16,
+        addr: Ipv4Addr,
+        client: &ClientText,
+    ) -> ReservationOutcome;
+
+    /// Takes away a reservation that was made so.
+    fn remove_reservation(&self, space: u16, addr: Ipv4Addr) -> ReservationOutcome;
+
+    /// The next reservations.
+    fn reservations(&self, page: &ReservationPage) -> Vec<ReservationRow>;
 
     /// The clocks as they are now.
     fn clock(&self) -> ClockReport;
@@ -76,6 +94,28 @@ pub enum Request {
         #[serde(default)]
         space: u16,
     },
+    /// To reserve an address, and for the [`ReservationOutcome`].
+    #[serde(rename = "reservation-add")]
+    ReservationAdd {
+        /// The address.
+        address: Ipv4Addr,
+        /// Its space.
+        #[serde(default)]
+        space: u16,
+        /// The client.
+        client: ClientText,
+    },
+    /// To take a reservation away, and for the [`ReservationOutcome`].
+    #[serde(rename = "reservation-remove")]
+    ReservationRemove {
+        /// The address.
+        address: Ipv4Addr,
+        /// Its space.
+        #[serde(default)]
+        space: u16,
+    },
+    /// For the next [`ReservationRow`]s, none behind the last.
+    Reservations(ReservationPage),
     /// For the [`ClockReport`].
     Clock,
     /// To take the wall clock for right, and for [`ClockAccepted`].

@@ -192,6 +192,21 @@ fn serve(connection: &UnixStream, plane: &dyn ControlPlane) -> io::Result<()> {
             Ok(Request::Lease { address, space }) => {
                 send(connection, &Answer::Ok(plane.lease(space, address)))?;
             }
+            Ok(Request::ReservationAdd {
+                address,
+                space,
+                client,
+            }) => {
+                let outcome = plane.add_reservation(space, address, &client);
+                send(connection, &Answer::Ok(outcome))?;
+            }
+            Ok(Request::ReservationRemove { address, space }) => {
+                let outcome = plane.remove_reservation(space, address);
+                send(connection, &Answer::Ok(outcome))?;
+            }
+            Ok(Request::Reservations(page)) => {
+                send(connection, &Answer::Ok(plane.reservations(&page)))?;
+            }
             Ok(Request::Clock) => send(connection, &Answer::Ok(plane.clock()))?,
             Ok(Request::ClockAccept) => {
                 let answer = plane.accept_clock().map_or_else(Answer::Error, Answer::Ok);

@@ -33,6 +33,22 @@ impl ControlPlane for Plane {
         Lease::new(&RECORD, 0).filter(|lease| lease.space == space && lease.address == addr)
     }
 
+    fn add_reservation(&self, _: u16, _: Ipv4Addr, client: &ClientText) -> ReservationOutcome {
+        ReservationOutcome::Refused {
+            why: format!("not for {client}"),
+        }
+    }
+
+    fn remove_reservation(&self, _: u16, addr: Ipv4Addr) -> ReservationOutcome {
+        ReservationOutcome::Unknown {
+            why: addr.to_string(),
+        }
+    }
+
+    fn reservations(&self, _: &ReservationPage) -> Vec<ReservationRow> {
+        Vec::new()
+    }
+
     fn clock(&self) -> ClockReport {
         ClockReport {
             state: ClockState::Held,
@@ -96,6 +112,41 @@ fn questions_are_answered() {
         |address| ask::<Option<Lease>>(&path, &Request::Lease { address, space: 0 }).unwrap();
     assert_eq!(lease(RECORD.addr), Lease::new(&RECORD, 0));
     assert_eq!(lease(Ipv4Addr::LOCALHOST), None);
+}
+
+#[test]
+fn reservations_are_asked_for_with_their_client() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _server = start(&path);
+    let client = ClientText {
+        remote_id: Some("cpe".into()),
+        ..ClientText::default()
+    };
+    let (address, space) = (Ipv4Addr::new(10, 0, 0, 5), 0);
+    let add = Request::ReservationAdd {
+        address,
+        space,
+        client,
+    };
+    let why = "not for remote-id cpe".to_owned();
+    let answer: ReservationOutcome = ask(&path, &add).unwrap();
+    assert_eq!(answer, ReservationOutcome::Refused { why });
+    let remove = Request::ReservationRemove { address, space };
+    let why = "10.0.0.5".to_owned();
+    let answer: ReservationOutcome = ask(&path, &remove).unwrap();
+    assert_eq!(answer, ReservationOutcome::Unknown { why });
+    let page = Request::Reservations(ReservationPage::default());
+    let rows: Vec<ReservationRow> = ask(&path, &page).unwrap();
+    assert!(rows.is_empty());
+    for broken in [
+        r#"{"ask":"reservation-add","address":"10.0.0.5","client":{"mac":"x"}}"#,
+        r#"{"ask":"reservation-add","address":"10.0.0.5"}"#,
+        r#"{"ask":"reservation-remove","address":"10.0.0"}"#,
+    ] {
+        let answer = raw(&path, format!("{broken}\n").as_bytes());
+        assert!(answer.starts_with(r#"{"error":"#), "{answer}");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub struct Hop {
 }
 
 /// All routes of one configuration.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Routes {
     by_link: Table,
     by_space: Table,
@@ -182,7 +182,7 @@ struct Leg {
 }
 
 /// Longest prefix match for several sets of routes, each with its number.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Table {
     /// Prefix lengths in use, the longest first, each with its rows.
     lengths: Vec<(u8, Range<usize>)>,
@@ -190,7 +190,7 @@ struct Table {
     rows: Vec<Row>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Row {
     set: u32,
     prefix: Prefix,

@@ -96,6 +96,15 @@ impl Subscription {
     }
 }
 
+/// Where the hints of a snapshot come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hinted {
+    /// They are new.
+    Anew,
+    /// They are those of the snapshot before.
+    AsBefore,
+}
+
 /// Why a configuration was not published; nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a worker has not taken the changes before this one; it hangs")]
@@ -190,6 +199,27 @@ impl Publisher {
         &self,
         make: impl FnOnce(&Snapshot, u64) -> Result<Snapshot, E>,
     ) -> Result<Arc<Snapshot>, E> {
+        self.publish_as(Hinted::Anew, make)
+    }
+
+    /// The same for a snapshot that has the networks of the one in force and their hints: what
+    /// there is to settle in these the caller does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::publish`].
+    pub fn amend<E: From<NotTaken>>(
+        &self,
+        make: impl FnOnce(&Snapshot) -> Result<Snapshot, E>,
+    ) -> Result<Arc<Snapshot>, E> {
+        self.publish_as(Hinted::AsBefore, |old, _| make(old))
+    }
+
+    fn publish_as<E: From<NotTaken>>(
+        &self,
+        hinted: Hinted,
+        make: impl FnOnce(&Snapshot, u64) -> Result<Snapshot, E>,
+    ) -> Result<Arc<Snapshot>, E> {
         let mut line = self.line();
         line.workers.iter_mut().for_each(Outlet::collect);
         let most = line.workers.iter().map(|worker| worker.out).max();
@@ -203,6 +233,7 @@ impl Publisher {
         let announce = new.config.links() != old.config.links()
             || new.config.service_addresses() != old.config.service_addresses();
         line.send(&new, announce);
+        line.unsettled |= hinted == Hinted::Anew;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::clone(&new);
         Ok(new)
@@ -256,7 +287,6 @@ impl Line {
             // There is room: fewer than it has places are out.
             worker.out += usize::from(worker.changes.push(change).is_ok());
         }
-        self.unsettled = true;
     }
 }
 

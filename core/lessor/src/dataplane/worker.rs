@@ -41,8 +41,8 @@ use super::latency::Stopwatch;
 use super::parked::{Due, ParkedReplies};
 use super::port::{Facts, Packet, Port};
 use super::ports::{BURST, Ports};
-use super::subscription::Subscription;
 use super::probes::Probes;
+use super::subscription::Subscription;
 
 /// Polls between two turns of housekeeping.
 const POLLS: u32 = 256;

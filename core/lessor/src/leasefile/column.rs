@@ -173,12 +173,13 @@ fn hex(out: &mut String, octets: &[u8], separator: &str) -> fmt::Result {
 }
 
 /// The kinds of identity.
-const KINDS: [(Kind, &str); 5] = [
+const KINDS: [(Kind, &str); 6] = [
     (Kind::ClientId, "client-id"),
     (Kind::Chaddr, "chaddr"),
     (Kind::Circuit, "circuit"),
     (Kind::CircuitClient, "circuit+client"),
     (Kind::RelayCircuit, "relay+circuit"),
+    (Kind::RemoteId, "remote-id"),
 ];
 
 fn name_of_kind(octet: u8) -> Option<&'static str> {

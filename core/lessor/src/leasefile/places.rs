@@ -1,11 +1,12 @@
 //! What the configuration says about an address.
 
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use dhcp_proto::address::Space;
-use dhcp_proto::config::{Link, NetworkSpec, Spec};
-use dhcp_proto::identity::{IdentityMode, Kind};
+use dhcp_proto::circuit;
+use dhcp_proto::config::{Link, NetworkSpec, Reserved, Spec};
+use dhcp_proto::identity::{Identity, IdentityMode, Kind};
+use dhcp_wire::dhcp::agent::SubOptions;
 
 use super::row::Row;
 
@@ -16,30 +17,30 @@ pub(super) struct Places<'s> {
     networks: &'s [NetworkSpec],
     /// Space, first and last address of each subnet, and its network; sorted.
     ranges: Vec<(u16, u32, u32, usize)>,
-    reserved: HashMap<(u16, Ipv4Addr), &'s [u8]>,
+    /// The reservations of each network.
+    reserved: Vec<Reserved>,
 }
 
 impl<'s> Places<'s> {
     pub(super) fn new(spec: &'s Spec) -> Self {
         let networks = &spec.networks[..];
-        let (mut ranges, mut reserved) = (Vec::new(), HashMap::new());
+        let mut ranges = Vec::new();
         for (i, network) in networks.iter().enumerate() {
             for subnet in &network.subnets {
                 let (first, last) = (subnet.prefix.first(), subnet.prefix.last());
                 ranges.push((network.space.0, first.to_bits(), last.to_bits(), i));
             }
-            for reservation in &network.reservations {
-                let key = (network.space.0, reservation.addr);
-                reserved.insert(key, reservation.client.as_ref());
-            }
         }
         ranges.sort_unstable();
+        let reserved = networks
+            .iter()
+            .map(|n| Reserved::new(n.reservations.clone()));
         Self {
             links: &spec.links,
             services: &spec.service_addresses,
             networks,
             ranges,
-            reserved,
+            reserved: reserved.collect(),
         }
     }
 
@@ -62,25 +63,26 @@ impl<'s> Places<'s> {
 
     /// Whether the configuration keeps the row's address for somebody else.
     pub(super) fn is_kept_from(&self, row: &Row) -> bool {
-        let Some(owner) = self.reserved.get(&(row.space, row.addr)) else {
+        let Some((place, network)) = self.network(row.space, row.addr) else {
             return false;
         };
-        if *owner == row.identity {
+        let owner = self.reserved.get(place).and_then(|all| all.owner(row.addr));
+        let Some(owner) = owner else { return false };
+        let info = SubOptions::new(&row.agent_info);
+        let remote = circuit::remote_id(&info).and_then(|id| Identity::new(Kind::RemoteId, &[id]));
+        let seen = [
+            Identity::new(Kind::Chaddr, &[&[row.htype], &row.chaddr]),
+            circuit::circuit(row.giaddr, &info),
+            remote,
+        ];
+        if owner.is(&row.identity) || seen.iter().flatten().any(|key| owner.is(key.as_slice())) {
             return false;
-        }
-        let Some((kind, rest)) = owner.split_first() else {
-            return true;
-        };
-        if *kind == Kind::Chaddr as u8 {
-            return rest.split_first() != Some((&row.htype, &row.chaddr));
         }
         // The row of a client that is known by its circuit does not tell its client-id.
-        let mode = self
-            .network(row.space, row.addr)
-            .map(|(_, network)| network.identity);
-        !matches!(
-            mode,
-            Some(IdentityMode::Circuit | IdentityMode::CircuitChaddr)
-        )
+        let by_circuit = matches!(
+            network.identity,
+            IdentityMode::Circuit | IdentityMode::CircuitChaddr
+        );
+        !(by_circuit && owner.kind() == Kind::ClientId as u8)
     }
 }

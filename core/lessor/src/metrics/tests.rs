@@ -1,7 +1,8 @@
 use super::*;
+use crate::config::ClientText;
 use crate::control::{
-    ClockAccepted, ClockReport, ClockState, LatencyStats, Lease, PoolStats, PortStats, ReloadReport,
-    Stats, StoreStats,
+    ClockAccepted, ClockReport, ClockState, LatencyStats, Lease, PoolStats, PortStats,
+    ReloadReport, ReservationOutcome, ReservationPage, ReservationRow, Stats, StoreStats,
 };
 use crate::histogram::Histogram;
 use proptest::prelude::*;
@@ -46,6 +47,10 @@ fn figures(name: &str) -> Stats {
     stats
 }
 
+fn unknown() -> ReservationOutcome {
+    ReservationOutcome::Unknown { why: String::new() }
+}
+
 impl ControlPlane for Plane {
     fn stats(&self) -> Stats {
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -54,6 +59,23 @@ impl ControlPlane for Plane {
 
     fn store(&self) -> StoreStats {
         StoreStats::default()
+    }
+
+    fn add_reservation(
+        &self,
+        _space: u16,
+        _addr: Ipv4Addr,
+        _client: &ClientText,
+    ) -> ReservationOutcome {
+        unknown()
+    }
+
+    fn remove_reservation(&self, _space: u16, _addr: Ipv4Addr) -> ReservationOutcome {
+        unknown()
+    }
+
+    fn reservations(&self, _page: &ReservationPage) -> Vec<ReservationRow> {
+        Vec::new()
     }
 
     fn reload(&self, _force: bool) -> ReloadReport {

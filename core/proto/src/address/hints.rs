@@ -4,6 +4,8 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use super::atomic::AtomicU64;
+use super::atomic::Ordering::Relaxed;
 use super::bitmap::{Bitmap, pack};
 use super::block::Cell;
 use super::word::{AddressState, Worker};
@@ -17,7 +19,7 @@ pub enum Hint {
     Reclaimable,
     /// It is in use; it may be hinted later.
     None,
-    /// It is reserved or excluded: never to be hinted.
+    /// It is reserved or excluded: not to be hinted, unless [`Hints::open`] says so.
     Never,
 }
 
@@ -31,8 +33,8 @@ pub enum Hint {
 /// have left it, every address of the new hints must be settled once ([`Self::settle`], from any
 /// thread, in steps).
 pub struct Hints {
-    /// Those that may be hinted.
-    open: Box<[u64]>,
+    /// Those that may be hinted. // control: write, all workers: read
+    open: Box<[AtomicU64]>,
     free: Bitmap,
     reclaimable: Bitmap,
 }
@@ -41,8 +43,9 @@ impl Hints {
     /// Hints for `len` addresses, as `initial` says of each.
     #[must_use]
     pub fn new(len: u32, initial: impl Fn(u32) -> Hint) -> Self {
+        let open = pack(len, |index| initial(index) != Hint::Never);
         Self {
-            open: pack(len, |index| initial(index) != Hint::Never).into_boxed_slice(),
+            open: open.into_iter().map(AtomicU64::new).collect(),
             free: Bitmap::new(len, |index| initial(index) == Hint::Free),
             reclaimable: Bitmap::new(len, |index| initial(index) == Hint::Reclaimable),
         }
@@ -103,6 +106,27 @@ impl Hints {
         }
     }
 
+    /// From here on `index` is not hinted: it is reserved. From any thread, before the workers
+    /// learn of the reservation and once more when all have; in between a hint may come back, and
+    /// whoever takes it has to see that the address is not for anybody.
+    pub fn close(&self, index: u32) {
+        if let Some((word, bit)) = self.open_at(index) {
+            word.fetch_and(!bit, Relaxed);
+        }
+        self.drop_free(index);
+        self.drop_reclaimable(index);
+    }
+
+    /// From here on `index`, whose word is in `cell`, is hinted again. From any thread, before the
+    /// workers learn that the reservation is gone and once more when all have: what becomes free in
+    /// between may find it closed, and the second settling sees it.
+    pub fn open(&self, index: u32, cell: Cell) {
+        if let Some((word, bit)) = self.open_at(index) {
+            word.fetch_or(bit, Relaxed);
+        }
+        self.settle(index, cell);
+    }
+
     /// How many addresses look free, at most.
     #[must_use]
     pub fn free(&self) -> u32 {
@@ -116,8 +140,14 @@ impl Hints {
     }
 
     fn is_open(&self, index: u32) -> bool {
-        let word = self.open.get((index / u64::BITS) as usize);
-        word.is_some_and(|word| word >> (index % u64::BITS) & 1 == 1)
+        // Relaxed: who has passed a quiet point since it was changed sees it.
+        self.open_at(index)
+            .is_some_and(|(word, bit)| word.load(Relaxed) & bit != 0)
+    }
+
+    fn open_at(&self, index: u32) -> Option<(&AtomicU64, u64)> {
+        let word = self.open.get((index / u64::BITS) as usize)?;
+        Some((word, 1 << (index % u64::BITS)))
     }
 }
 

@@ -57,6 +57,11 @@
 //! and claimed it, against the supposition, or put the bit back. The model check in
 //! `tests/model.rs` walks table and hints together.
 //!
+//! Control closes the hint of an address that is reserved while the server runs, and opens it when
+//! the reservation is gone ([`Hints::close`], [`Hints::open`]): each once before the workers learn
+//! of it, and once more when all of them have. A worker that still saw the hint open, or closed,
+//! has then passed a quiet point, so the second time sees what it did.
+//!
 //! The four uses, in the order that counts:
 //!
 //! | use | steps |

@@ -3,12 +3,12 @@
 use super::own::Own;
 use super::vlan::ByTags;
 use super::{Link, LinkAddress, Network, NetworkKey, ProbeBy, Regroup, Spec, Subnet, Vlans};
-use crate::address::{Cell, Directory, Space};
+use crate::address::{Directory, Space};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-/// Position of a network in [`Config`].
+/// Position of a network in [`super::Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NetworkIndex(pub u32);
 
@@ -16,7 +16,7 @@ pub struct NetworkIndex(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubnetIndex(pub u32);
 
-/// Position of a link in [`Config`].
+/// Position of a link in [`super::Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LinkIndex(pub u32);
 
@@ -37,9 +37,9 @@ pub(super) struct Range {
     pub(super) place: Place,
 }
 
-/// One snapshot of the configuration, shared by all workers.
+/// What the file says, indexed; [`super::Config`] leads to it.
 #[derive(Debug)]
-pub struct Config {
+pub struct Indexed {
     links: Vec<Link>,
     by_tags: ByTags,
     service_addresses: Vec<(Space, Ipv4Addr)>,
@@ -53,23 +53,15 @@ pub struct Config {
     /// Subnets of all networks, sorted by space and first address.
     pub(super) ranges: Vec<Range>,
     has_probes: bool,
-    directory: Directory,
     pub(super) regroup: Arc<Regroup>,
 }
 
-impl Config {
-    /// Indexes `spec`. `directory` names every address of its pools, reservations and of the
-    /// store; hints are made from what its words say now.
-    #[must_use]
-    pub fn new(spec: Spec, directory: Directory) -> Self {
-        Self::index(spec, directory, Vec::new())
-    }
-
-    /// As [`Config::new`], with networks that are known by their keys alone.
-    pub(super) fn index(spec: Spec, directory: Directory, departed: Vec<Network>) -> Self {
+impl Indexed {
+    /// Indexes `spec`, beside networks that are known by their keys alone.
+    pub(super) fn new(spec: Spec, directory: &Directory, departed: Vec<Network>) -> Self {
         let own = Own::new(&spec);
         let networks = spec.networks.into_iter();
-        let mut networks: Vec<_> = networks.map(|n| Network::new(n, &directory)).collect();
+        let mut networks: Vec<_> = networks.map(|n| Network::new(n, directory)).collect();
         let live = networks.len();
         networks.extend(departed);
         let mut ranges: Vec<_> = (0u32..).zip(&networks).flat_map(ranges_of).collect();
@@ -98,7 +90,6 @@ impl Config {
             by_key,
             ranges,
             has_probes,
-            directory,
             regroup: Arc::default(),
         }
     }
@@ -197,18 +188,6 @@ impl Config {
         all.filter_map(|(space, addr)| {
             (space == link.space && link.is_attached(addr)).then_some(addr)
         })
-    }
-
-    /// The address word of `addr`.
-    #[must_use]
-    pub fn cell(&self, space: Space, addr: Ipv4Addr) -> Option<Cell> {
-        self.directory.cell(space, addr)
-    }
-
-    /// The directory of address words.
-    #[must_use]
-    pub fn directory(&self) -> &Directory {
-        &self.directory
     }
 }
 

@@ -4,13 +4,16 @@
 //! again what the file's validation proved (pools inside their subnet and disjoint, networks of
 //! one space disjoint); where it is violated the first entry wins and nothing else happens.
 
+mod added;
 mod demand;
+mod live;
 mod lookup;
 mod options;
 mod own;
 mod pool;
-mod regroup;
 mod probe;
+mod regroup;
+mod reserved;
 mod rules;
 mod vlan;
 
@@ -23,14 +26,17 @@ use core::hash::BuildHasherDefault;
 use core::net::Ipv4Addr;
 use siphasher::sip::SipHasher13;
 
+pub use added::{Added, Addition};
 use demand::Demand;
+pub use live::Config;
 use lookup::Range;
-pub use lookup::{Config, LinkIndex, NetworkIndex, Place, SubnetIndex};
+pub use lookup::{Indexed, LinkIndex, NetworkIndex, Place, SubnetIndex};
 pub use options::{OptionEntry, OptionSet};
 pub use pool::{Pool, PoolSpec};
-pub use regroup::Regroup;
 pub use probe::{ProbeBy, ProbeRules};
-pub use rules::{InformReply, LeaseTimes, Mark, OnMove, RoutedNak, Rules};
+pub use regroup::Regroup;
+pub use reserved::{Kinds, Owner, Reserved};
+pub use rules::{InformReply, LeaseTimes, Mark, OnMove, ReservationMoves, RoutedNak, Rules};
 pub use vlan::{Vlans, overlapping};
 
 /// Interned name of a network; part of a binding's key, stable over reloads.
@@ -194,13 +200,17 @@ impl Default for Boot {
     }
 }
 
-/// An address kept for one client.
+/// An address kept for one client, or a series: the nth address after it for the client whose
+/// hardware address is greater by n. A series is computed, whatever its length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// The client: an [`crate::identity::Identity`] of kind client-id or chaddr.
+    /// The client: an [`crate::identity::Identity`] of kind client-id, chaddr, circuit or
+    /// remote-id; of kind chaddr if there are several.
     pub client: Box<[u8]>,
     /// The address, in a pool or outside of all of them.
     pub addr: Ipv4Addr,
+    /// How many clients and addresses, at least one.
+    pub count: u32,
 }
 
 /// A network, indexed.
@@ -222,8 +232,7 @@ pub struct Network {
     pub relays: Option<Vec<Ipv4Addr>>,
     /// Its subnets.
     pub subnets: Vec<Subnet>,
-    reserved_for: HashMap<Box<[u8]>, Ipv4Addr>,
-    reserved: HashMap<Ipv4Addr, Box<[u8]>>,
+    reserved: Reserved,
     demand: Demand,
 }
 
@@ -250,12 +259,7 @@ pub struct Subnet {
 
 impl Network {
     fn new(spec: NetworkSpec, directory: &Directory) -> Self {
-        let mut reserved_for = HashMap::default();
-        let mut reserved = HashMap::default();
-        for Reservation { client, addr } in spec.reservations {
-            reserved.entry(addr).or_insert_with(|| client.clone());
-            reserved_for.entry(client).or_insert(addr);
-        }
+        let reserved = Reserved::new(spec.reservations);
         let space = spec.space;
         let subnets = spec.subnets.into_iter();
         let subnets: Vec<_> = subnets
@@ -271,7 +275,6 @@ impl Network {
             ignored_client_ids: spec.ignored_client_ids,
             relays: spec.relays,
             subnets,
-            reserved_for,
             reserved,
             demand,
         }
@@ -288,28 +291,38 @@ impl Network {
             ignored_client_ids: Vec::new(),
             relays: None,
             subnets: Vec::new(),
-            reserved_for: HashMap::default(),
-            reserved: HashMap::default(),
+            reserved: Reserved::default(),
             demand: Demand::of(&[]),
         }
     }
 
-    /// The address kept for `client`, an identity of kind client-id or chaddr.
+    /// The address that the file keeps for `client`, an identity with its kind octet.
     #[must_use]
     pub fn reservation_for(&self, client: &[u8]) -> Option<Ipv4Addr> {
-        self.reserved_for.get(client).copied()
+        self.reserved.addr_for(client)
     }
 
-    /// The client that `addr` is kept for.
+    /// Who the file keeps `addr` for.
     #[must_use]
-    pub fn reserved(&self, addr: Ipv4Addr) -> Option<&[u8]> {
-        self.reserved.get(&addr).map(AsRef::as_ref)
+    pub fn reserved(&self, addr: Ipv4Addr) -> Option<Owner<'_>> {
+        self.reserved.owner(addr)
     }
 
-    /// Whether anything is reserved; most networks need not look.
+    /// The kinds of clients that the file has reservations for.
     #[must_use]
-    pub fn has_reservations(&self) -> bool {
-        !self.reserved.is_empty()
+    pub(super) fn reserved_kinds(&self) -> Kinds {
+        self.reserved.kinds()
+    }
+
+    /// The file's reservations in no order: first client, first address, and how many.
+    pub fn each_reservation(&self) -> impl Iterator<Item = (&[u8], Ipv4Addr, u32)> {
+        self.reserved.each()
+    }
+
+    /// How many addresses the file reserves.
+    #[must_use]
+    pub fn reservations(&self) -> u64 {
+        self.reserved.count()
     }
 
     /// The subnet that `addr` lies in, with its index.
@@ -321,15 +334,10 @@ impl Network {
 }
 
 impl Subnet {
-    fn new(
-        spec: SubnetSpec,
-        space: Space,
-        reserved: &HashMap<Ipv4Addr, Box<[u8]>>,
-        directory: &Directory,
-    ) -> Self {
+    fn new(spec: SubnetSpec, space: Space, reserved: &Reserved, directory: &Directory) -> Self {
         let excluded = spec.excluded;
         let pools = spec.pools.into_iter();
-        let open = |addr: Ipv4Addr| !is_within(&excluded, addr) && !reserved.contains_key(&addr);
+        let open = |addr: Ipv4Addr| !is_within(&excluded, addr) && reserved.owner(addr).is_none();
         let pools = pools
             .map(|p| Pool::new(p, space, directory, open))
             .collect();

@@ -9,7 +9,7 @@
 //!   any                   no network               kept to its end, then forgotten
 //! ```
 
-use super::{Config, Network, NetworkKey, Range, Spec};
+use super::{Indexed, Network, NetworkKey, Range, Spec};
 use crate::address::{Directory, Space};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -99,14 +99,18 @@ impl Regroup {
     }
 }
 
-impl Config {
-    /// Indexes `spec`, which takes the place of `previous`, as [`Config::new`] does. The keys in
+impl Indexed {
+    /// Indexes `spec`, which takes the place of `previous`, as [`super::Config::new`] does. The keys in
     /// it do not matter: a network that was there by the same name and space has the key it had.
     ///
     /// `done` is the least [`crate::shard::Shard::regrouped`] of all shards. A network that is
     /// gone is forgotten by the first successor that finds it done and nothing of it kept.
-    #[must_use]
-    pub fn succeed(mut spec: Spec, directory: Directory, previous: &Self, done: u64) -> Self {
+    pub(super) fn succeed(
+        mut spec: Spec,
+        directory: &Directory,
+        previous: &Self,
+        done: u64,
+    ) -> Self {
         let done = done >= previous.regroup.number;
         let known: Vec<&Network> = previous
             .networks
@@ -117,7 +121,7 @@ impl Config {
         let here: BTreeSet<_> = spec.networks.iter().map(|n| n.key).collect();
         let departed = known.into_iter().filter(|n| !here.contains(&n.key));
         let departed: Vec<_> = departed.map(Network::departed).collect();
-        let mut config = Self::index(spec, directory, departed);
+        let mut config = Self::new(spec, directory, departed);
         // Of a network that is gone something may be left, or nothing any more: it is looked again.
         let asks = done && !previous.regroup.departed.is_empty();
         config.regroup = if !asks && config.spans().eq(previous.spans()) {

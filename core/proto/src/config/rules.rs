@@ -123,6 +123,16 @@ pub enum OnMove {
     Separate,
 }
 
+/// When a client whose reservation is another address than its lease gets it (C182).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReservationMoves {
+    /// At its next DISCOVER; until then its lease is renewed.
+    #[default]
+    Discover,
+    /// At its next REQUEST, which gets a NAK if the reserved address can be had.
+    Nak,
+}
+
 /// The knobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(
@@ -162,6 +172,8 @@ pub struct Rules {
     /// Seconds that a lease that has ended is remembered for its client, if nobody else needs the
     /// address.
     pub affinity: u32,
+    /// When a client moves to its reservation (C182).
+    pub reservation_moves: ReservationMoves,
     /// How long an offered address waits for its client.
     pub offer_hold: Duration,
     /// How long an expired address is given to nobody else (C171).
@@ -207,6 +219,7 @@ impl Default for Rules {
             min_secs: 0,
             cache_threshold: 0,
             affinity: INFINITE,
+            reservation_moves: ReservationMoves::Discover,
             offer_hold: Duration::from_mins(1),
             grace: Duration::from_secs(30),
             probation: Duration::from_hours(24),

@@ -155,7 +155,12 @@ impl<J: Journal> Turn<'_, J> {
         let holder = self.shard.holder(self.config, space, addr)?;
         let client = self.client()?;
         let own = self.shard.bindings.identity(holder) == client.identity;
-        if !own && self.journal.has_room() && self.shard.has_right(self.network, holder, addr) {
+        if !own
+            && self.journal.has_room()
+            && self
+                .shard
+                .has_right(self.config, self.network, holder, addr)
+        {
             self.end_binding(holder);
         }
         None

@@ -30,6 +30,7 @@ impl<J: Journal> Turn<'_, J> {
             Some(BindingState::Offered) if self.shard.is_returning(slot) => self
                 .take_offer(addr)
                 .unwrap_or_else(|| self.on_own(own, addr)),
+            Some(BindingState::Active) if self.must_move(addr) => self.refuse(slot),
             Some(BindingState::Active) if !self.network.rules.extend => {
                 // C53: the lease runs out as it was granted.
                 self.run_out(slot).unwrap_or_else(|| self.on_own(own, addr))

@@ -108,7 +108,7 @@ pub fn rank(query: &Query<'_>, config: &Config, shard: &Shard, now: u32) -> Rank
         return rank.max(Rank(renewing));
     }
     let known = query.kind == MessageType::Discover
-        && (slot.is_some_and(|slot| is_known(shard, slot)) || is_reserved(query, network));
+        && (slot.is_some_and(|slot| is_known(shard, slot)) || is_reserved(query, config, network));
     if known { Rank::KNOWN } else { rank }
 }
 
@@ -141,8 +141,8 @@ fn is_known(shard: &Shard, slot: SlotIndex) -> bool {
     }
 }
 
-fn is_reserved(query: &Query<'_>, network: &Network) -> bool {
-    let keys = keys_of(query, network);
+fn is_reserved(query: &Query<'_>, config: &Config, network: &Network) -> bool {
+    let keys = keys_of(query, config.reserved_kinds(network));
     let mut keys = keys.iter();
-    keys.any(|key| network.reservation_for(key.as_slice()).is_some())
+    keys.any(|key| config.reservation_for(network, key.as_slice()).is_some())
 }

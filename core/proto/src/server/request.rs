@@ -6,6 +6,7 @@ use super::silence::Silence;
 use super::turn::Turn;
 use crate::address::{AddressState, Claim};
 use crate::binding::{BindingState, SlotIndex};
+use crate::config::ReservationMoves;
 use crate::record::Journal;
 use crate::shard::{ClientInfo, Mercy, Unavailable, Want};
 use core::net::Ipv4Addr;
@@ -230,8 +231,9 @@ impl<J: Journal> Turn<'_, J> {
     /// What the holder of `slot` has in `addr` now.
     fn claim_of(&self, slot: SlotIndex, addr: Ipv4Addr) -> Hold {
         let subnet = self.network.subnet_of(addr).map(|(_, subnet)| subnet);
-        match (self.network.reserved(addr), subnet) {
-            (Some(_), _) if self.reservation() == Some(addr) => Hold::Good,
+        match (self.config.reserved(self.network, addr), subnet) {
+            _ if self.must_move(addr) => Hold::Lost,
+            (Some(owner), _) if self.keys.matches(owner) => Hold::Good,
             (Some(_), _) if self.owns_by_slot(slot, addr) => Hold::Good,
             (Some(_), _) | (None, None) => Hold::Lost,
             (None, Some(subnet)) if subnet.pool_of(addr).is_some() => Hold::Good,
@@ -255,13 +257,29 @@ impl<J: Journal> Turn<'_, J> {
         })
     }
 
+    /// Whether the client had the address by what is stored of it: a unicast renewal does not say
+    /// its circuit (C174).
     fn owns_by_slot(&self, slot: SlotIndex, addr: Ipv4Addr) -> bool {
-        self.shard.has_right(self.network, slot, addr)
+        self.query.agent_info().is_none()
+            && self.shard.has_right(self.config, self.network, slot, addr)
+    }
+
+    /// Whether the client is to leave `addr` at once for its reservation, which it can have (C182).
+    pub(super) fn must_move(&self, addr: Ipv4Addr) -> bool {
+        if self.network.rules.reservation_moves != ReservationMoves::Nak {
+            return false;
+        }
+        let kept = self.reservation().filter(|kept| *kept != addr);
+        let cell = kept.and_then(|kept| self.config.cell(self.network.space, kept));
+        cell.is_some_and(|cell| match cell.load().state() {
+            AddressState::Free | AddressState::Remembered => true,
+            AddressState::Held | AddressState::Bound | AddressState::SetAside => false,
+        })
     }
 
     /// A NAK that ends the client's binding: its address is kept for another, excluded, or, the
     /// lease being over, in no pool any more (C150).
-    fn refuse(&mut self, slot: SlotIndex) -> Outcome {
+    pub(super) fn refuse(&mut self, slot: SlotIndex) -> Outcome {
         let nak = self.nak();
         self.end_binding(slot);
         nak

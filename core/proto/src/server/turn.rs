@@ -5,13 +5,14 @@ use super::query::{Client, Query, hardware_identity};
 use super::silence::Silence;
 use crate::binding::SlotIndex;
 use crate::circuit;
-use crate::config::{Config, Link, Network, Subnet};
+use crate::config::{Config, Kinds, Link, Network, Subnet};
 use crate::group::Fenced;
 use crate::identity::{Identity, Kind};
 use crate::record::Journal;
 use crate::shard::{ClientInfo, Keys, Shard, Wanted};
 use crate::time::Instant;
 use core::net::Ipv4Addr;
+use dhcp_wire::dhcp::agent::SubOptions;
 use dhcp_wire::dhcp::{MessageType, code};
 
 /// Decides what to answer to `query` at `now`, and changes `shard` and `journal` accordingly.
@@ -62,7 +63,7 @@ pub(super) fn with_turn<J: Journal>(
         return Silence::NoNetwork.into();
     };
     shard.gather(config, network, &query.client);
-    let keys = keys_of(query, network);
+    let keys = keys_of(query, config.reserved_kinds(network));
     let now = now.secs();
     let fenced = journal.fenced();
     decide(&mut Turn {
@@ -80,19 +81,33 @@ pub(super) fn with_turn<J: Journal>(
 }
 
 /// What a reservation may know the client by; nothing where nothing is reserved.
-pub(super) fn keys_of(query: &Query<'_>, network: &Network) -> Keys {
-    if !network.has_reservations() {
+pub(super) fn keys_of(query: &Query<'_>, kinds: Kinds) -> Keys {
+    if kinds.is_empty() {
         return Keys::default();
     }
-    let client_id = query.options.get(code::CLIENT_ID).and_then(|value| {
+    let client_id = || {
+        let value = query.options.get(code::CLIENT_ID)?;
         let mut octets = [0; crate::record::MAX_IDENTITY - 1];
         let len = value.copy_to(&mut octets)?;
         Identity::new(Kind::ClientId, &[octets.get(..len)?])
-    });
-    Keys {
-        client_id,
-        hardware: hardware_identity(&query.message),
+    };
+    let client_id = kinds.has(Kind::ClientId).then(client_id).flatten();
+    let hardware = kinds
+        .has(Kind::Chaddr)
+        .then(|| hardware_identity(&query.message))
+        .flatten();
+    let station = (client_id, hardware);
+    if Keys::want_agent_info(kinds)
+        && let Some(info) = query.agent_info()
+    {
+        let giaddr = query.message.giaddr();
+        let with =
+            |info: SubOptions<'_>| Some(Keys::new(kinds, station).with_agent_info(giaddr, &info));
+        if let Some(keys) = info.read(with) {
+            return keys;
+        }
     }
+    Keys::new(kinds, station)
 }
 
 /// One message and all that deciding it looks at.
@@ -155,11 +170,12 @@ impl<'t, J: Journal> Turn<'t, J> {
         *kind != Kind::ClientId as u8 || said.is_some_and(|said| said == *id)
     }
 
-    /// The address kept for the client, by client-id before hardware address.
+    /// The address kept for the client: by client-id, else by hardware address, else by circuit,
+    /// else by remote-id.
     pub(super) fn reservation(&self) -> Option<Ipv4Addr> {
         self.keys
             .iter()
-            .find_map(|key| self.network.reservation_for(key.as_slice()))
+            .find_map(|key| self.config.reservation_for(self.network, key.as_slice()))
     }
 
     /// What an address for this client goes by.

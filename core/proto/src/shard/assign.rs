@@ -60,8 +60,8 @@ impl Wanted<'_> {
 
     /// Whether an address is kept for somebody else.
     pub(crate) fn is_kept(&self, addr: Ipv4Addr) -> bool {
-        self.network()
-            .reserved(addr)
+        self.config
+            .reserved(self.network(), addr)
             .is_some_and(|owner| !self.keys.matches(owner))
     }
 }
@@ -218,7 +218,8 @@ impl Shard {
             let Some(index) = index else { return false };
             let addr = pool.addr(index);
             let fenced = wanted.is_fenced(addr);
-            if !fenced && self.try_hold(wanted, slot, addr, mercy) {
+            // The hint of an address that was reserved just now may still be there.
+            if !fenced && !wanted.is_kept(addr) && self.try_hold(wanted, slot, addr, mercy) {
                 return true;
             }
             if let Some(cell) = wanted.config.cell(wanted.network().space, addr) {

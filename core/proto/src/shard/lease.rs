@@ -1,14 +1,15 @@
 //! What happens to a lease: it begins, ends, is declined, yields. The records are written here too.
 
 use super::claim::{Mercy, Timed, Want};
-use super::{Ask, ClientInfo, RETURNING, Shard, Unavailable, Yielded};
+use super::{Ask, ClientInfo, Keys, RETURNING, Shard, Unavailable, Yielded};
 use crate::address::{AddressState, Claim, Space};
 use crate::binding::{BindingState, SlotIndex};
 use crate::circuit;
 use crate::config::{Config, Network};
-use crate::identity::Kind;
+use crate::identity::{Identity, Kind};
 use crate::record::{Cause, Journal, MAX_IDENTITY, Origin, Record, RecordKind, Statement};
 use core::net::Ipv4Addr;
+use dhcp_wire::dhcp::agent::SubOptions;
 
 impl Shard {
     /// Whether the address on offer in `slot` was the client's before.
@@ -149,22 +150,29 @@ impl Shard {
     }
 
     /// Whether the client of `slot` has a reservation of `addr`.
-    pub(crate) fn has_right(&self, network: &Network, slot: SlotIndex, addr: Ipv4Addr) -> bool {
-        let Some(owner) = network.reserved(addr) else {
+    pub(crate) fn has_right(
+        &self,
+        config: &Config,
+        network: &Network,
+        slot: SlotIndex,
+        addr: Ipv4Addr,
+    ) -> bool {
+        let Some(owner) = config.reserved(network, addr) else {
             return false;
         };
         let identity = self.bindings.identity(slot);
-        if owner == circuit::client_of(identity).unwrap_or(identity) {
+        if owner.is(circuit::client_of(identity).unwrap_or(identity)) {
             return true;
         }
-        let htype = self
-            .bindings
-            .slot(slot)
-            .map_or(0, crate::binding::Slot::htype);
-        let chaddr = self.bindings.chaddr(slot);
-        owner.split_first().is_some_and(|(kind, rest)| {
-            *kind == Kind::Chaddr as u8 && rest.split_first() == Some((&htype, chaddr))
-        })
+        let Some(binding) = self.bindings.slot(slot) else {
+            return false;
+        };
+        let (htype, chaddr) = (binding.htype(), self.bindings.chaddr(slot));
+        let hardware = Identity::new(Kind::Chaddr, &[&[htype], chaddr]);
+        let giaddr = Ipv4Addr::from_bits(binding.giaddr);
+        let info = SubOptions::new(self.bindings.agent_info(slot));
+        let seen = Keys::new(config.reserved_kinds(network), (None, hardware));
+        seen.with_agent_info(giaddr, &info).matches(owner)
     }
 
     /// Ends what `slot` says: a lease with its record, an offer or a memory without. The caller
@@ -245,7 +253,7 @@ impl Shard {
         let meant = cell.load().generation().number() == ask.generation;
         let fenced = journal.fenced();
         let lost = fenced.is_some_and(|f| f.contains(ask.space, ask.addr));
-        if !meant || lost || !self.has_right(network, slot, ask.addr) {
+        if !meant || lost || !self.has_right(config, network, slot, ask.addr) {
             return Yielded::Refused;
         }
         if !journal.has_room() {

@@ -1,10 +1,12 @@
 //! What a shard and those who ask it say to each other.
 
 use crate::address::Space;
-use crate::config::{NetworkKey, ProbeBy};
-use crate::identity::Identity;
+use crate::circuit;
+use crate::config::{Kinds, NetworkKey, Owner, ProbeBy};
+use crate::identity::{Identity, Kind};
 use crate::record::Sequence;
 use core::net::Ipv4Addr;
+use dhcp_wire::dhcp::agent::SubOptions;
 use dhcp_wire::ethernet::Mac;
 
 /// The binding that a parked ACK states; it is sent only while the binding still says the same.
@@ -95,23 +97,66 @@ pub struct Seek {
     pub relay: Ipv4Addr,
 }
 
-/// What a reservation may know a client by.
+/// What a reservation may know a client by, as far as any reservation of the network does.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
+    kinds: Kinds,
     /// Option 61 as an identity.
-    pub(crate) client_id: Option<Identity>,
+    client_id: Option<Identity>,
     /// htype and chaddr as an identity.
-    pub(crate) hardware: Option<Identity>,
+    hardware: Option<Identity>,
+    /// Relay and circuit-id as an identity.
+    circuit: Option<Identity>,
+    /// The remote-id as an identity.
+    remote_id: Option<Identity>,
 }
 
 impl Keys {
-    /// The keys, the client-id first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Identity> {
-        self.client_id.iter().chain(&self.hardware)
+    /// Those of a client in a network that has reservations of `kinds`: by client-id and by
+    /// hardware address.
+    pub(crate) fn new(
+        kinds: Kinds,
+        (client_id, hardware): (Option<Identity>, Option<Identity>),
+    ) -> Self {
+        Self {
+            kinds,
+            client_id,
+            hardware,
+            circuit: None,
+            remote_id: None,
+        }
     }
 
-    /// Whether a reservation for `client` is this client's.
-    pub(crate) fn matches(&self, client: &[u8]) -> bool {
-        self.iter().any(|key| key.as_slice() == client)
+    /// The same with what a trusted option 82 says that came from relay `giaddr`.
+    pub(crate) fn with_agent_info(self, giaddr: Ipv4Addr, info: &SubOptions<'_>) -> Self {
+        let circuits = self.kinds.has(Kind::Circuit) || self.kinds.has(Kind::RelayCircuit);
+        let remotes = self.kinds.has(Kind::RemoteId);
+        Self {
+            circuit: circuits.then(|| circuit::circuit(giaddr, info)).flatten(),
+            remote_id: remotes
+                .then(|| circuit::remote_id(info))
+                .flatten()
+                .and_then(|id| Identity::new(Kind::RemoteId, &[id])),
+            ..self
+        }
+    }
+
+    /// Whether any reservation is by what option 82 says.
+    pub(crate) fn want_agent_info(kinds: Kinds) -> bool {
+        [Kind::Circuit, Kind::RelayCircuit, Kind::RemoteId]
+            .into_iter()
+            .any(|kind| kinds.has(kind))
+    }
+
+    /// The keys in the order in which they are asked for a reservation: the client itself before
+    /// the place where it is.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Identity> {
+        let station = self.client_id.iter().chain(&self.hardware);
+        station.chain(&self.circuit).chain(&self.remote_id)
+    }
+
+    /// Whether a reservation for `owner` is this client's.
+    pub(crate) fn matches(&self, owner: Owner<'_>) -> bool {
+        self.iter().any(|key| owner.is(key.as_slice()))
     }
 }

@@ -1,7 +1,7 @@
 //! What a relay directs by its sub-options: RFC 5107, RFC 5010 and RFC 8357.
 
 use crate::client::{Msg, RELAY, SERVER, client};
-use crate::world::{Answer, Reply, Setup, World, ip, pool};
+use crate::world::{Answer, Reply, Setup, World, ip};
 use dhcp_proto::server::{ReplyKind, Silence};
 use dhcp_wire::dhcp::code;
 use dhcp_wire::ethernet::Mac;
@@ -94,7 +94,7 @@ fn c117_a_remembered_override_names_us_and_is_told_again_where_82_is_missing() {
     let foreign = renewal(1, addr).server(ip("10.9.0.99"));
     assert_eq!(world.send(foreign).silence(), Silence::OtherServer);
     // A NAK would be ignored if it came from somebody else.
-    world.setup.far().subnets[0].pools = vec![pool("10.9.0.18", "10.9.0.20")];
+    world.setup.far().subnets[0].excluded = vec![(addr, addr)];
     world.restart();
     assert_eq!(world.send(renewal(1, addr)).nak().server_id(), OVERRIDE);
 }

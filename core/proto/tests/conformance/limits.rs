@@ -13,8 +13,8 @@ const KEPT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
 
 /// 10.0.0.50 is kept for the station of client 1, in no pool.
 fn reserve(setup: &mut Setup, addr: Ipv4Addr) {
-    let client = vec![2, 1, 2, 0, 0, 0, 0, 1].into_boxed_slice();
-    setup.home().reservations = vec![Reservation { client, addr }];
+    let client = [2, 1, 2, 0, 0, 0, 0, 1];
+    setup.home().reservations = vec![Reservation::new(&client, addr)];
 }
 
 fn with_reservation(shards: u16) -> World {

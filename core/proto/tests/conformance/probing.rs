@@ -197,10 +197,10 @@ fn c180_a_reservation_is_probed_only_if_asked() {
         let mut setup = probing();
         setup.home_subnet().probe.reservations = asked;
         let reserved = ip("10.0.0.5");
-        setup.home().reservations = vec![Reservation {
-            client: [&[2, 1][..], &[2, 0, 0, 0, 0, 1]].concat().into(),
-            addr: reserved,
-        }];
+        setup.home().reservations = vec![Reservation::new(
+            &[&[2, 1][..], &[2, 0, 0, 0, 0, 1]].concat(),
+            reserved,
+        )];
         let mut world = setup.world();
         let answer = world.send(discover(1));
         if asked {

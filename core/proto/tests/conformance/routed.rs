@@ -31,11 +31,7 @@ fn one_address() -> Setup {
 }
 
 fn reserved_for(n: u8, addr: Ipv4Addr) -> Reservation {
-    let client = [2, 1, 2, 0, 0, 0, 0, n];
-    Reservation {
-        client: client.into(),
-        addr,
-    }
+    Reservation::new(&[2, 1, 2, 0, 0, 0, 0, n], addr)
 }
 
 #[test]

@@ -4,8 +4,8 @@ use crate::client::Msg;
 use dhcp_proto::address::{AddressState, Directory, DirectoryBuilder, Space, Worker};
 use dhcp_proto::binding::{BindingState, Bindings, Sizes, SlotIndex, Storage};
 use dhcp_proto::config::{
-    Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionEntry, OptionSet,
-    PoolSpec, Prefix, ProbeRules, Reservation, Rules, Spec, SubnetSpec,
+    Addition, Boot, Config, LeaseTimes, Link, LinkAddress, NetworkKey, NetworkSpec, OptionEntry,
+    OptionSet, PoolSpec, Prefix, ProbeRules, Reservation, Rules, Spec, SubnetSpec,
 };
 use dhcp_proto::identity::{HashKey, IdentityMode, shard_of};
 use dhcp_proto::record::{Cause, Journal, Origin, Record, RecordKind, Sequence};
@@ -290,7 +290,7 @@ impl Setup {
                 }
             }
             for reservation in &network.reservations {
-                directory.name(Space(0), reservation.addr);
+                directory.name_range(Space(0), reservation.addr, reservation.last());
             }
         }
         directory
@@ -526,6 +526,31 @@ impl World {
             self.shards[owner].restore(&self.config, &record.record(), &reading);
         }
         self.check();
+    }
+
+    /// Reserves an address while the server runs, in the order in which a server does it.
+    pub fn add(&mut self, reservation: &Reservation) {
+        let place = self.config.place_of(Space(0), reservation.addr).unwrap();
+        let addition = Addition {
+            network: self.config.network(place.network).unwrap().key,
+            space: Space(0),
+            addr: reservation.addr,
+            client: reservation.client.clone(),
+        };
+        let mut added = self.config.added().clone();
+        added.insert(addition.clone());
+        self.config.close(&addition);
+        self.config = self.config.with(added, [(Space(0), addition.addr)]);
+        self.config.close(&addition);
+    }
+
+    /// Takes such a reservation away again.
+    pub fn remove(&mut self, addr: Ipv4Addr) {
+        let mut added = self.config.added().clone();
+        let addition = added.remove(Space(0), addr).unwrap();
+        self.config.open(&addition);
+        self.config = self.config.with(added, []);
+        self.config.open(&addition);
     }
 
     /// Reloads the configuration: the setup as it is now, at all shards between two messages.

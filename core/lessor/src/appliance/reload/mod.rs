@@ -10,6 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::bindings;
+use super::reservations::Keeper;
 use crate::config::{self, Machine, Settings};
 use crate::control::ReloadReport;
 use crate::dataplane::clock::Clock;
@@ -31,6 +32,8 @@ pub(super) struct Reloader {
     /// What the server was started with.
     pub(super) machine: Machine,
     pub(super) publisher: Arc<Publisher>,
+    /// The reservations beside the file's.
+    pub(super) keeper: Arc<Keeper>,
     pub(super) neighbors: Arc<Neighbors>,
     pub(super) clock: Clock,
     /// One reload at a time.
@@ -92,6 +95,7 @@ impl Reloader {
             (report.outside, report.excluded) = (effect.outside, effect.excluded);
             let routes = Routes::new(&spec.links, &spec.service_addresses, &routes);
             let config = bindings::succeed(spec, &running.config, done);
+            let config = self.keeper.apply(&config);
             Ok(Snapshot { config, routes })
         })?;
         self.neighbors
