@@ -77,6 +77,11 @@ impl Lessor {
         self.process.signal(Signal::TERM);
     }
 
+    /// Has it take its configuration again.
+    pub fn hang_up(&self) {
+        self.process.signal(Signal::HUP);
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(&mut self) {
         self.process.kill();

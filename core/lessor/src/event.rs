@@ -18,11 +18,20 @@ pub enum Event {
     ServerStopped,
     /// The server ends because of an error, which the line names. Remove the cause, start again.
     ServerFailed,
-    /// The file has a fault, at the place named; nothing was started. Correct the file;
-    /// `lessor check` reports all faults at once.
+    /// The file has a fault, at the place named; nothing was started, and a running server goes on
+    /// as before. Correct the file; `lessor check` reports all faults at once.
     ConfigInvalid,
     /// The file is taken; the line names something legal that is rarely meant. Look at the place.
     ConfigWarning,
+    /// The running server has taken its file again (SIGHUP, `lessor reload`). Nothing to do.
+    ConfigReloaded,
+    /// The file was not taken again, for the reason named; the running server goes on as before.
+    /// Correct it, restart for what needs a restart, or drop networks with leases by
+    /// `lessor reload --force`.
+    ConfigReloadRefused,
+    /// Leases that the file taken has no pool or no network for; nobody else gets their addresses
+    /// before they end. Nothing to do, if that was meant.
+    ConfigLeasesOutside,
     /// A line of DPDK's own log; `eal.log_level` says which are passed on. Look at it when a device
     /// does not work.
     DpdkLog,
@@ -122,7 +131,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -130,6 +139,9 @@ impl Event {
         Self::ServerFailed,
         Self::ConfigInvalid,
         Self::ConfigWarning,
+        Self::ConfigReloaded,
+        Self::ConfigReloadRefused,
+        Self::ConfigLeasesOutside,
         Self::DpdkLog,
         Self::MemoryOrdinaryPages,
         Self::StoreOpened,
@@ -176,6 +188,9 @@ impl Event {
             Self::ServerFailed => "server.failed",
             Self::ConfigInvalid => "config.invalid",
             Self::ConfigWarning => "config.warning",
+            Self::ConfigReloaded => "config.reloaded",
+            Self::ConfigReloadRefused => "config.reload_refused",
+            Self::ConfigLeasesOutside => "config.leases_outside",
             Self::DpdkLog => "dpdk.log",
             Self::MemoryOrdinaryPages => "memory.ordinary_pages",
             Self::StoreOpened => "store.opened",

@@ -14,6 +14,7 @@ mod clock;
 mod control;
 mod leases;
 mod life;
+mod reload;
 mod site;
 mod start;
 mod store;

@@ -5,9 +5,11 @@ mod devices;
 mod operate;
 mod place;
 mod plane;
+mod reload;
 mod time;
 
 use std::error::Error;
+use std::path::Path;
 
 use crate::config::Settings;
 use crate::exit::Exit;
@@ -42,11 +44,11 @@ impl StartError {
     }
 }
 
-/// Runs the appliance until it is asked to stop.
+/// Runs the appliance until it is asked to stop. A reload reads `file` again.
 ///
 /// # Errors
 ///
 /// Fails if something that it needs is not there; then nothing is left running.
-pub fn run(settings: Settings) -> Result<(), StartError> {
-    operate::run(settings)
+pub fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
+    operate::run(settings, file)
 }

@@ -5,9 +5,9 @@
 //!   SIGTERM ─► workers send what is parked ─► committer writes the last batch ─► ports close
 //! ```
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,14 +18,15 @@ use dhcp_proto::restart::{Reading, Start, longest_grace};
 use dhcp_proto::server::{Notice, NoticeKind};
 use dhcp_proto::shard::Shard;
 use rtrb::{Consumer, RingBuffer};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{error, info, warn};
 
 use super::bindings;
 use super::devices::{self, Devices};
 use super::plane::Plane;
+use super::reload::Reloader;
 use super::{StartError, place, time};
-use crate::config::{Engine, OnStoreFailure, Settings};
+use crate::config::{Engine, Machine, OnStoreFailure, Settings};
 use crate::control;
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::Counters;
@@ -67,10 +68,10 @@ struct Handle {
 }
 
 /// Runs the appliance until it is asked to stop.
-pub(super) fn run(settings: Settings) -> Result<(), StartError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
+pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
+    let (stop, reload) = (Arc::default(), Arc::default());
+    for (signal, flag) in [(SIGINT, &stop), (SIGTERM, &stop), (SIGHUP, &reload)] {
+        signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|error| {
             StartError::new(Exit::OsError, "signals cannot be caught").because(error)
         })?;
     }
@@ -117,6 +118,9 @@ pub(super) fn run(settings: Settings) -> Result<(), StartError> {
         clock,
         publisher,
         stop,
+        reload,
+        // As the server was started in this directory, so is it read again.
+        file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
         house,
         committer: Arc::new(committer),
     };
@@ -180,6 +184,9 @@ struct Assembly {
     clock: Clock,
     publisher: Arc<Publisher>,
     stop: Arc<AtomicBool>,
+    /// Raised by SIGHUP.
+    reload: Arc<AtomicBool>,
+    file: PathBuf,
     house: Option<(PathBuf, HouseMeter)>,
     committer: Arc<Committer>,
 }
@@ -196,8 +203,9 @@ impl Assembly {
         let routers = self.publisher.current();
         neighbors.keep_routers(routers.routes.routers(), self.clock.now());
         let workers = shards.len();
+        let reloader = Arc::new(self.reloader(&neighbors));
         let mut plane = Plane::new(
-            Arc::clone(&self.publisher),
+            Arc::clone(&reloader),
             Arc::clone(&self.committer),
             (self.start, self.clock),
         );
@@ -232,7 +240,7 @@ impl Assembly {
             let thread = self.spawn(worker, eal, index, workers)?;
             handles.push(Handle { thread, notices });
         }
-        let ended = self.attend(plane, &mut handles);
+        let ended = self.attend(plane, &reloader, &mut handles);
         self.stop.store(true, Ordering::Relaxed);
         for handle in handles {
             if handle.thread.join().is_err() {
@@ -272,7 +280,12 @@ impl Assembly {
     }
 
     /// Serves control and logs what the workers notice, until something asks to stop.
-    fn attend(&self, plane: Plane, handles: &mut [Handle]) -> Result<(), StartError> {
+    fn attend(
+        &self,
+        plane: Plane,
+        reloader: &Arc<Reloader>,
+        handles: &mut [Handle],
+    ) -> Result<(), StartError> {
         let socket = &self.settings.server.control;
         let plane: Arc<dyn control::ControlPlane> = Arc::new(plane);
         let _served = control::Server::start(socket, plane)
@@ -283,6 +296,7 @@ impl Assembly {
             control = %socket.display(),
             "serving"
         );
+        self.heed_sighup(reloader)?;
         let mut watch = time::Watch::new(&self.committer);
         let mut steps = time::Steps::default();
         let mut watcher = self.committer.watcher(self.settings.store.ack_timeout);
@@ -308,6 +322,37 @@ impl Assembly {
         }
         info!(event = %Event::ServerStopping, "asked to stop");
         Ok(())
+    }
+
+    fn reloader(&self, neighbors: &Arc<Neighbors>) -> Reloader {
+        Reloader {
+            file: self.file.clone(),
+            machine: Machine::of(&self.settings),
+            publisher: Arc::clone(&self.publisher),
+            neighbors: Arc::clone(neighbors),
+            clock: self.clock,
+            one: Mutex::default(),
+        }
+    }
+
+    /// Reloads whenever SIGHUP came, on a thread of its own: a large file takes its time. One that
+    /// came during the start is heeded now.
+    fn heed_sighup(&self, reloader: &Arc<Reloader>) -> Result<(), StartError> {
+        let (stop, reload) = (Arc::clone(&self.stop), Arc::clone(&self.reload));
+        let reloader = Arc::clone(reloader);
+        let heed = move || {
+            while !stop.load(Ordering::Relaxed) {
+                if reload.swap(false, Ordering::Relaxed) {
+                    reloader.reload(false);
+                }
+                thread::sleep(LOOK);
+            }
+        };
+        let named = thread::Builder::new().name("reload".into());
+        let started = named.spawn(heed);
+        started
+            .map(drop)
+            .map_err(|error| StartError::new(Exit::OsError, "no thread for reloads").because(error))
     }
 
     /// Notices a store that is slow; ends the server when commits fail, if that is how it is

@@ -13,10 +13,11 @@ use dhcp_proto::restart::Start;
 use dhcp_proto::shard::BindingView;
 use tracing::info;
 
+use super::reload::Reloader;
 use super::time;
 use crate::control::{
-    ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, State, Stats, StoreStats,
-    StoreTrouble,
+    ClockAccepted, ClockReport, ControlPlane, Lease, PoolStats, ReloadReport, State, Stats,
+    StoreStats, StoreTrouble,
 };
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::{self, Counters, DropReason};
@@ -44,6 +45,7 @@ const OF_WORKER: [counters::Event; 5] = [
 pub(super) struct Plane {
     began: Instant,
     publisher: Arc<Publisher>,
+    reloader: Arc<Reloader>,
     committer: Arc<Committer>,
     /// The directory of the store, and who knows of its upkeep; none with `engine = "none"`.
     house: Option<(PathBuf, HouseMeter)>,
@@ -58,13 +60,14 @@ pub(super) struct Plane {
 
 impl Plane {
     pub(super) fn new(
-        publisher: Arc<Publisher>,
+        reloader: Arc<Reloader>,
         committer: Arc<Committer>,
         (start, clock): (Start, Clock),
     ) -> Self {
         Self {
             began: Instant::now(),
-            publisher,
+            publisher: Arc::clone(&reloader.publisher),
+            reloader,
             committer,
             house: None,
             start,
@@ -270,6 +273,10 @@ impl ControlPlane for Plane {
         };
         let lease = Lease::new(&record, 0)?;
         Some(Lease { state, ..lease })
+    }
+
+    fn reload(&self, force: bool) -> ReloadReport {
+        self.reloader.reload(force)
     }
 
     fn clock(&self) -> ClockReport {

@@ -8,6 +8,7 @@ mod check;
 mod clock;
 mod leases;
 mod logging;
+mod reload;
 mod run;
 mod stats;
 mod store;
@@ -67,6 +68,16 @@ enum Action {
     Clock {
         #[command(subcommand)]
         action: clock::Action,
+    },
+    /// Have the running server take its configuration file as it is now
+    Reload {
+        #[command(flatten)]
+        server: Server,
+        /// Take it also if no network has the addresses of leases any more
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Counters of the running server
     Stats {
@@ -279,6 +290,11 @@ impl Action {
             Self::Leases { action } => action.execute(),
             Self::Store { action } => action.execute(),
             Self::Clock { action } => action.execute(),
+            Self::Reload {
+                server,
+                force,
+                output,
+            } => reload::execute(&server, force, output),
             Self::Stats { server, output } => stats::execute(&server, output),
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn execute(file: &ConfigFile, format: Format) -> Result<Exit, Failure
     let settings = settings(&file.config)?;
     let version = env!("CARGO_PKG_VERSION");
     info!(event = %Event::ServerStarting, version, config = %file.config.display(), "starting");
-    match appliance::run(settings) {
+    match appliance::run(settings, &file.config) {
         Ok(()) => {
             info!(event = %Event::ServerStopped, "stopped");
             Ok(Exit::Ok)

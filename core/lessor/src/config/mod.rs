@@ -21,6 +21,7 @@ mod options;
 mod ports;
 mod rates;
 mod reservations;
+mod restart;
 mod services;
 mod subnets;
 mod table;
@@ -39,6 +40,7 @@ use toml::de::DeTable;
 pub use appliance::{Eal, Engine, OnStoreFailure, Server, Store};
 pub use fault::{Fault, Reason, Report};
 pub use ports::{Device, Port};
+pub use restart::Machine;
 
 use crate::dataplane::routes::StaticRoute;
 use findings::{Findings, Spot};

@@ -11,6 +11,7 @@
 mod client;
 mod clock;
 mod lease;
+mod reload;
 mod server;
 mod stats;
 mod store;
@@ -23,6 +24,7 @@ pub use client::{AskError, ask};
 pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
+pub use reload::{Leases, ReloadReport, Remark};
 pub use server::{BindError, Server};
 pub use stats::{PoolStats, Stats, StoreTrouble};
 pub use store::{Running, StoreStats};
@@ -50,6 +52,10 @@ pub trait ControlPlane: Send + Sync {
     ///
     /// Says why the clock is held as before.
     fn accept_clock(&self) -> Result<ClockAccepted, String>;
+
+    /// Takes the configuration file as it is now, or says why not; `force` takes one that leaves
+    /// leases without a network.
+    fn reload(&self, force: bool) -> ReloadReport;
 }
 
 /// A question.
@@ -73,6 +79,12 @@ pub enum Request {
     /// To take the wall clock for right, and for [`ClockAccepted`].
     #[serde(rename = "clock-accept")]
     ClockAccept,
+    /// To take the configuration file as it is now, and for the [`ReloadReport`].
+    Reload {
+        /// Also if it leaves leases without a network.
+        #[serde(default)]
+        force: bool,
+    },
 }
 
 /// An answer.

@@ -197,6 +197,7 @@ fn serve(connection: &UnixStream, plane: &dyn ControlPlane) -> io::Result<()> {
                 let answer = plane.accept_clock().map_or_else(Answer::Error, Answer::Ok);
                 send(connection, &answer)?;
             }
+            Ok(Request::Reload { force }) => send(connection, &Answer::Ok(plane.reload(force)))?,
             Err(error) => send(connection, &Answer::<()>::Error(error.to_string()))?,
         }
     }

@@ -55,6 +55,21 @@ impl ControlPlane for Plane {
     fn accept_clock(&self) -> Result<ClockAccepted, String> {
         Err("the disk is slow".into())
     }
+
+    fn reload(&self, force: bool) -> ReloadReport {
+        ReloadReport {
+            file: "lessor.toml".into(),
+            taken: force,
+            networks: 2,
+            dropped: vec![Leases {
+                network: "far".into(),
+                space: 0,
+                leases: 3,
+                examples: vec![Ipv4Addr::new(10, 9, 0, 1), Ipv4Addr::new(10, 9, 0, 2)],
+            }],
+            ..ReloadReport::default()
+        }
+    }
 }
 
 fn start(path: &Path) -> Server {
@@ -103,6 +118,38 @@ fn the_clock_is_shown_and_a_refusal_to_accept_it_says_why() {
     assert_eq!(refused.exit(), crate::exit::Exit::Unavailable);
     assert!(refused.to_string().contains("the disk is slow"));
     assert!(raw(&path, b"{\"ask\":\"clock-accept\"}\n").starts_with("{\"error\""));
+}
+
+#[test]
+fn a_reload_says_what_kept_the_file_out_or_what_it_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _server = start(&path);
+    let ask = |force| ask::<ReloadReport>(&path, &Request::Reload { force }).unwrap();
+    assert_eq!(
+        ask(false).to_string(),
+        "lessor.toml: no network would have 3 leases of network \"far\" (10.9.0.1, 10.9.0.2, …); \
+         `lessor reload --force` drops it all the same\n\
+         lessor.toml: not taken, nothing has changed\n"
+    );
+    assert_eq!(
+        ask(true).to_string(),
+        "lessor.toml: served no more, kept to their end: 3 leases of network \"far\" (10.9.0.1, \
+         10.9.0.2, …)\nlessor.toml: in force, 2 networks\n"
+    );
+    let report = ReloadReport {
+        faults: vec![Remark {
+            line: 3,
+            column: 7,
+            path: "networks[0].name".into(),
+            message: "must not be empty".into(),
+        }],
+        needs_restart: vec!["server.workers".into()],
+        ..Plane.reload(false)
+    };
+    let text = report.to_string();
+    assert!(text.starts_with("lessor.toml:3:7: error: networks[0].name: must not be empty\n"));
+    assert!(text.contains("lessor.toml: needs a restart: server.workers\n"));
 }
 
 #[test]

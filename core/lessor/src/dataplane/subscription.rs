@@ -200,7 +200,8 @@ impl Publisher {
         let regrouped = line.workers.iter().map(|w| w.regrouped.load(Relaxed));
         let done = regrouped.min().unwrap_or(u64::MAX);
         let new = Arc::new(make(&old, done)?);
-        let announce = new.config.links() != old.config.links();
+        let announce = new.config.links() != old.config.links()
+            || new.config.service_addresses() != old.config.service_addresses();
         line.send(&new, announce);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::clone(&new);

@@ -167,6 +167,12 @@ impl Config {
         self.own.has(space, addr)
     }
 
+    /// The service addresses, in the order of the file.
+    #[must_use]
+    pub fn service_addresses(&self) -> &[(Space, Ipv4Addr)] {
+        &self.service_addresses
+    }
+
     /// Whether `addr` is a service address in `space`.
     #[must_use]
     pub fn is_service(&self, space: Space, addr: Ipv4Addr) -> bool {

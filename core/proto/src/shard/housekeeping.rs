@@ -100,7 +100,7 @@ impl Shard {
     }
 
     /// Whether the address of `slot` is its client's still, the grace included.
-    fn is_bound(&self, config: &Config, network: &Network, slot: SlotIndex) -> bool {
+    pub(super) fn is_bound(&self, config: &Config, network: &Network, slot: SlotIndex) -> bool {
         let cell = self
             .addr(slot)
             .and_then(|addr| config.cell(network.space, addr));

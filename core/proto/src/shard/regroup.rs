@@ -2,7 +2,6 @@
 //! those of a client that comes at once.
 
 use super::{BESIDE, Lists, STRANGER, Shard};
-use crate::address::AddressState;
 use crate::binding::{BindingState, ListMemory, Slot, SlotIndex};
 use crate::config::{Config, Network, NetworkKey};
 use crate::server::Client;
@@ -236,12 +235,7 @@ impl Shard {
         match self.state(slot) {
             Some(BindingState::Offered | BindingState::Active | BindingState::Abandoned) => true,
             // Its grace, maybe.
-            Some(BindingState::Expired) => {
-                let cell = self.addr(slot);
-                let cell = cell.and_then(|addr| config.cell(network.space, addr));
-                let word = cell.and_then(|cell| self.own_word(cell, slot));
-                word.is_some_and(|word| word.state() == AddressState::Bound)
-            }
+            Some(BindingState::Expired) => self.is_bound(config, network, slot),
             Some(BindingState::Available | BindingState::Released) | None => false,
         }
     }
