@@ -33,7 +33,9 @@ fn hang_up(server: &Process, event: &str) {
 }
 
 fn networks(site: &Site) -> Vec<String> {
-    let ended = site.lessor(&["stats", "--json"]);
+    // The file, which would name the socket, may be bad.
+    let socket = site.path("control.sock").display().to_string();
+    let ended = site.lessor(&["stats", "--json", "--socket", &socket]);
     let stats: Value = serde_json::from_str(&ended.stdout).unwrap();
     let pools = stats["pools"].as_array().unwrap().iter();
     pools
