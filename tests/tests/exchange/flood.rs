@@ -51,8 +51,8 @@ struct Flood {
 }
 
 impl Flood {
-    fn new(workers: u8) -> Self {
-        let mut team = Team::new(size(workers), home());
+    fn new(size: Size) -> Self {
+        let mut team = Team::new(size, home());
         let mut lease = |client: Client| {
             let (_, offer) = team.ask(0, &client.clone().discover());
             let (_, ack) = team.ask(0, &client.clone().request(offer.yiaddr));
@@ -192,8 +192,9 @@ impl Flood {
     }
 }
 
-fn nobody_loses_by_a_flood(workers: u8) {
-    let mut flood = Flood::new(workers);
+/// A flood that is refused for `why`, beside what it is shed for.
+fn nobody_loses_by_a_flood(size: Size, why: &str) {
+    let mut flood = Flood::new(size);
     for _ in 0..200 {
         flood.tick(None);
     }
@@ -207,8 +208,8 @@ fn nobody_loses_by_a_flood(workers: u8) {
     assert_eq!(flood.renewals, [], "renewals that were not answered");
     let team = &mut flood.team;
     assert!(team.count(Group::Drops, "shed_discover") > 10_000);
-    assert!(team.count(Group::Silences, "no_address") > 1000);
-    assert!(team.count(Group::MessagesOut, "offer") > 150);
+    assert!(team.count(Group::Silences, why) > 1000);
+    assert!(team.count(Group::MessagesOut, "offer") > 100);
     for kept in ["shed_request", "shed_renewal", "hand_over_full"] {
         assert_eq!(team.count(Group::Drops, kept), 0, "{kept}");
     }
@@ -217,12 +218,23 @@ fn nobody_loses_by_a_flood(workers: u8) {
 
 #[test]
 fn bound_clients_renew_and_known_ones_get_their_address_in_a_flood() {
-    nobody_loses_by_a_flood(1);
+    nobody_loses_by_a_flood(size(1), "no_address");
+}
+
+#[test]
+fn a_flood_that_fills_its_share_of_the_table_costs_nobody_a_lease() {
+    for workers in [1, 2] {
+        let size = Size {
+            offers: 20,
+            ..size(workers)
+        };
+        nobody_loses_by_a_flood(size, "offers_full");
+    }
 }
 
 #[test]
 fn two_workers_keep_their_clients_in_a_flood() {
-    nobody_loses_by_a_flood(2);
+    nobody_loses_by_a_flood(size(2), "no_address");
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub struct Size {
     pub packets: usize,
     /// Replies that each worker may park.
     pub parked: usize,
+    /// Share of each table that offers to strangers may fill, in 1/1000.
+    pub offers: u16,
 }
 
 impl Size {
@@ -62,6 +64,7 @@ impl Size {
             places: 64,
             packets: 512,
             parked: MAX_PARKED,
+            offers: 250,
         }
     }
 }
@@ -102,13 +105,15 @@ impl Team {
             let (journal, drain) = ring(1024);
             let (notices, _) = rtrb::RingBuffer::new(64);
             let (desk, inquiry) = desk();
+            let mut shard = rig::shard(&snapshot.config, me, size.workers.into());
+            shard.set_max_offers(size.offers);
             let (counters, gauges) = (Arc::new(Counters::new()), Arc::new(Gauges::default()));
             let worker = Worker::new(Parts {
                 ports,
                 peers,
                 // None of them is the first, which announces addresses.
                 host: Host::new(Arc::clone(&neighbors), usize::from(me) + 1, workers + 1),
-                shard: rig::shard(&snapshot.config, me, size.workers.into()),
+                shard,
                 journal,
                 parked: ParkedReplies::new(size.parked, Duration::from_secs(2)),
                 snapshot: publisher.subscribe(),
