@@ -6,7 +6,7 @@ use super::slot::SlotIndex;
 
 /// The number of a list of slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ListId(u32);
+pub struct ListId(pub(super) u32);
 
 impl Bindings {
     /// Makes an empty list. It allocates, and is there for good: a matter of configuration.

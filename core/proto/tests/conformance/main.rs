@@ -39,6 +39,7 @@ mod restart;
 mod routed;
 mod routes;
 mod selecting;
+mod selection;
 mod sequences;
 mod times;
 mod traffic;
