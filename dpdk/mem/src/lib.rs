@@ -19,7 +19,7 @@ use core::slice;
 use rustix::io::Errno;
 use rustix::mm::{self, Advice, MapFlags, ProtFlags};
 
-pub use prefetch::{prefetch, prefetch_read};
+pub use prefetch::{prefetch, prefetch_all, prefetch_octets, prefetch_read};
 
 /// Size of a huge page.
 pub const HUGE_PAGE: usize = 2 << 20;

@@ -72,7 +72,7 @@ fn count_pool(config: &Config, network: &Network, (subnet, pool): (&Subnet, &Poo
         last: pool.last,
         ..PoolStats::default()
     };
-    let plain = subnet.excluded.is_empty() && config.reserved_kinds(network).is_empty();
+    let plain = !subnet.has_exclusions() && config.reserved_kinds(network).is_empty();
     let is_kept = |addr| subnet.is_excluded(addr) || config.reserved(network, addr).is_some();
     let (first, last) = (pool.first.to_bits(), pool.last.to_bits());
     for high in first >> 8..=last >> 8 {

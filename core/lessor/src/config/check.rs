@@ -101,7 +101,7 @@ fn reachable(settings: &Settings, network: &NetworkSpec, spot: &Spot, findings: 
 fn lacks_default_route(subnet: &SubnetSpec) -> bool {
     let has_routers = subnet.options.find(code::ROUTERS).is_some();
     let routes = subnet.options.find(code::CLASSLESS_ROUTES);
-    has_routers && routes.is_some_and(|routes| !has_default(&routes.data))
+    has_routers && routes.is_some_and(|routes| !has_default(routes.data))
 }
 
 /// Whether one of the routes of RFC 3442 has a destination of no width.

@@ -83,6 +83,7 @@ struct Common {
     space: Space,
     mtu: u16,
     trust_option82: bool,
+    subnet_selection: bool,
 }
 
 impl Ports {
@@ -138,11 +139,13 @@ impl Ports {
         }
         let (mut mtu, mut space) = (1500, 0);
         let (mut trust_option82, mut promiscuous) = (false, false);
+        let mut subnet_selection = false;
         let mut rx_checksum = RxChecksum::default();
         let (mut rx_descriptors, mut tx_descriptors) = (1024, 1024);
         table.set("mtu", &mut mtu, |v| v.number(576..=9600));
         table.set("space", &mut space, |v| v.number(0..=u16::MAX));
         table.set("trust_option82", &mut trust_option82, Value::flag);
+        table.set("subnet_selection", &mut subnet_selection, Value::flag);
         table.set("promiscuous", &mut promiscuous, Value::flag);
         let ways = [
             ("verify", RxChecksum::Verify),
@@ -161,6 +164,7 @@ impl Ports {
             space: Space(space),
             mtu,
             trust_option82,
+            subnet_selection,
         };
         let whole = self.addresses(&mut table, &common);
         self.ways(&mut table, from, whole);
@@ -215,6 +219,7 @@ impl Ports {
             space,
             mtu: common.mtu,
             trust_option82: common.trust_option82,
+            subnet_selection: common.subnet_selection,
             ..Link::new(common.port, on?, vec![LinkAddress { addr, prefix }])
         };
         let attached = value.accept(self.attach(link));

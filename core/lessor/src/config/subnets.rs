@@ -166,7 +166,7 @@ impl Scope<'_> {
         let routers = subnet
             .options
             .find(code::ROUTERS)
-            .map(|e| e.data.clone())
+            .map(|e| e.data.to_vec())
             .unwrap_or_default();
         let routers = routers
             .as_chunks::<4>()

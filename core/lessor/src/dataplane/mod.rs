@@ -3,6 +3,7 @@
 //! Nothing under here locks, allocates, logs, reads a file or calls the kernel once it polls. A
 //! packet is sent, kept, or counted; what control wants to know, it reads from [`counters`].
 
+pub mod ahead;
 mod announce;
 pub mod arp;
 pub mod arrival;

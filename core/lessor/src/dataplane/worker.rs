@@ -21,13 +21,14 @@ use dhcp_proto::config::Config;
 use dhcp_proto::limit::Limits;
 use dhcp_proto::record::Journal;
 use dhcp_proto::server::{
-    self, Ask, Client, Echo, Notice, Outcome, Parked, Plan, Probe, Query, Rank, Yielded,
+    self, Ask, Echo, Notice, Outcome, Parked, Plan, Probe, Query, Rank, Yielded,
 };
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::{Instant, Wall};
 use dhcp_wire::dhcp::Message;
 use rtrb::Producer;
 
+use super::ahead;
 use super::arrival::Arrival;
 use super::clock::Clock;
 use super::counters::{Counters, DropReason, Event};
@@ -323,8 +324,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
         self.burst = burst;
     }
 
-    /// Three passes over the burst, so that its cache misses overlap: read and fetch the bucket,
-    /// fetch the slot, decide.
+    /// Passes over the burst, so that its cache misses overlap: read, fetch ahead in steps, decide.
     #[allow(
         clippy::large_stack_arrays,
         reason = "32 queries; the packet path allocates nothing"
@@ -341,14 +341,17 @@ impl<P: Port, J: Journal> Worker<P, J> {
                         *verdict = Verdict::HandOver(owner, server::glance(&message));
                         continue;
                     }
-                    parts.fetch_bucket(&message);
+                    ahead::network(&parts.snapshot.config, &parts.shard, &message);
                     *query = Some((message, arrival));
                 }
                 Received::Counted => {}
             }
         }
-        for (query, _) in queries.iter().flatten() {
-            parts.fetch_slot(query);
+        let (config, shard) = (&parts.snapshot.config, &parts.shard);
+        for step in ahead::STEPS {
+            for (query, _) in queries.iter().flatten() {
+                step(config, shard, query);
+            }
         }
         let mut gate = Gate::new(load, (&parts.parked, &parts.journal), now);
         if gate.is_narrow {
@@ -537,32 +540,6 @@ impl<P: Port, J: Journal> Parts<P, J> {
     fn count(&self, reason: DropReason) {
         let counters: &Counters = &self.counters;
         counters.drop(reason);
-    }
-
-    /// Where the client is looked up: hash and network.
-    fn place(&self, query: &Query<'_>) -> Option<(u64, u32)> {
-        let Client::Known(_, hash) = &query.client else {
-            return None;
-        };
-        let network = self.snapshot.config.network(query.network)?;
-        Some((*hash, network.key.0))
-    }
-
-    fn fetch_bucket(&self, query: &Query<'_>) {
-        if let Some((hash, network)) = self.place(query)
-            && let Some(bucket) = self.shard.bindings().bucket(hash, network)
-        {
-            hugemem::prefetch_read(bucket);
-        }
-    }
-
-    fn fetch_slot(&self, query: &Query<'_>) {
-        if let Some((hash, network)) = self.place(query)
-            && let Some(slot) = self.shard.bindings().probe(hash, network)
-        {
-            hugemem::prefetch_read(slot);
-            hugemem::prefetch_read(slot.end());
-        }
     }
 
     fn decide(&mut self, query: &Query<'_>, now: Instant) -> Decided {

@@ -24,16 +24,22 @@ use super::atomic::{AtomicU32, AtomicU64};
 /// Rounds of a search, of which one suffices if nobody else searches at the same place.
 const ROUNDS: usize = 64;
 
+/// Levels over 2^32 indices.
+const LEVELS: usize = 6;
+
 /// log2 of the bits in a word.
 const FAN: u32 = u64::BITS.trailing_zeros();
 
-#[repr(align(64))] // apart from the levels' addresses, which are only read
+#[repr(align(64))] // apart from the words' address, which is only read
 struct Count(AtomicU32);
 
 /// The set; see the module.
 pub(super) struct Bitmap {
-    /// From the lowest; the last has one word. // all workers: read and write
-    levels: Box<[Box<[AtomicU64]>]>,
+    /// All levels from the lowest, the last of one word, in one piece: those of an ordinary pool
+    /// share a cache line. // all workers: read and write
+    words: Box<[AtomicU64]>,
+    /// The word behind the last one of each level; levels that are not there end where they begin.
+    ends: [u32; LEVELS],
     /// Bits set, or more while a put is under way. // all workers: read and write
     count: Count,
 }
@@ -48,20 +54,22 @@ enum Seek {
 impl Bitmap {
     /// The set of those below `len` that are `inside`.
     pub(super) fn new(len: u32, inside: impl Fn(u32) -> bool) -> Self {
-        let mut words = pack(len, inside);
-        let count = words.iter().map(|word| word.count_ones()).sum();
-        let mut levels = Vec::new();
-        loop {
-            let above = u32::try_from(words.len()).unwrap_or(u32::MAX);
-            let summary = pack(above, |index| words[index as usize] != 0);
-            levels.push(words.into_iter().map(AtomicU64::new).collect());
-            if above <= 1 {
-                break;
+        let mut level = pack(len, inside);
+        let count = level.iter().map(|word| word.count_ones()).sum();
+        let mut words = Vec::new();
+        let mut ends = [0; LEVELS];
+        for end in &mut ends {
+            let above = u32::try_from(level.len()).unwrap_or(u32::MAX);
+            let summary = pack(above, |index| level[index as usize] != 0);
+            words.extend(level.drain(..).map(AtomicU64::new));
+            *end = u32::try_from(words.len()).unwrap_or(u32::MAX);
+            if above > 1 {
+                level = summary;
             }
-            words = summary;
         }
         Self {
-            levels: levels.into_boxed_slice(),
+            words: words.into_boxed_slice(),
+            ends,
             count: Count(AtomicU32::new(count)),
         }
     }
@@ -113,6 +121,14 @@ impl Bitmap {
             }
         }
         None
+    }
+
+    /// The first at or after `from`, as far as one round of a search tells.
+    pub(super) fn first(&self, from: u32) -> Option<u32> {
+        match self.seek(from) {
+            Seek::At(index) => Some(index),
+            Seek::Stale | Seek::End => None,
+        }
     }
 
     /// The first at or after `from`: up while there is nothing further on, then down.
@@ -192,7 +208,19 @@ impl Bitmap {
 
     /// The word of `level` that has the bit `index`.
     fn word(&self, level: usize, index: u32) -> Option<&AtomicU64> {
-        self.levels.get(level)?.get((index >> FAN) as usize)
+        let end = *self.ends.get(level)?;
+        let begin = level.checked_sub(1).map_or(0, |below| self.ends[below]);
+        let at = begin + (index >> FAN);
+        if at < end {
+            self.words.get(at as usize)
+        } else {
+            None
+        }
+    }
+
+    /// The word of an index, to be fetched ahead.
+    pub(super) fn line(&self, index: u32) -> Option<&AtomicU64> {
+        self.word(0, index)
     }
 }
 

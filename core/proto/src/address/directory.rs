@@ -99,6 +99,12 @@ impl Directory {
         None
     }
 
+    /// Where a look-up of `addr` begins, to be fetched ahead.
+    #[must_use]
+    pub fn line(&self, space: Space, addr: Ipv4Addr) -> Option<&(impl Sized + use<>)> {
+        self.index.get(Key::new(space, addr).home(self.shift))
+    }
+
     /// All blocks in the order of space and address, each with its first address. Skipping is
     /// cheap, so a sweep in steps can go on where it stopped.
     #[must_use]

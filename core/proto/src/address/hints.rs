@@ -139,6 +139,19 @@ impl Hints {
         self.reclaimable.count()
     }
 
+    /// The first address at or after `start` that looks free, which [`Self::take_free`] is likely to
+    /// take next; it may be gone by then.
+    #[must_use]
+    pub fn first_free(&self, start: u32) -> Option<u32> {
+        self.free.first(start)
+    }
+
+    /// Where the hints of `index` stand, to be fetched ahead of a claim.
+    #[must_use]
+    pub fn lines(&self, index: u32) -> [Option<&(impl Sized + use<>)>; 2] {
+        [self.free.line(index), self.reclaimable.line(index)]
+    }
+
     fn is_open(&self, index: u32) -> bool {
         // Relaxed: who has passed a quiet point since it was changed sees it.
         self.open_at(index)

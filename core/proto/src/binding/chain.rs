@@ -53,6 +53,10 @@ impl<const WHICH: usize> Chains<WHICH> {
         self.heads.get(chain as usize)?.next.as_slot()
     }
 
+    pub(super) fn last(&self, chain: u32) -> Option<Link> {
+        self.heads.get(chain as usize).map(|head| head.prev)
+    }
+
     pub(super) fn next(slots: &[Slot], index: SlotIndex) -> Option<SlotIndex> {
         slots
             .get(index.position())?

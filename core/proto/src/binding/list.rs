@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 /// The number of a list of slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ListId(u32);
+pub struct ListId(pub(super) u32);
 
 /// Memory for lists.
 #[derive(Debug)]

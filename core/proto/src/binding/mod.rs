@@ -15,6 +15,7 @@
 //! [`Bindings::bucket`] of each message, then [`Bindings::probe`] of each and prefetch that slot
 //! and its [`Slot::end`], then [`Bindings::find`].
 
+mod ahead;
 mod arena;
 mod chain;
 mod client;

@@ -2,7 +2,7 @@
 
 use super::own::Own;
 use super::vlan::ByTags;
-use super::{Link, LinkAddress, Network, NetworkKey, ProbeBy, Regroup, Spec, Subnet, Vlans};
+use super::{Gate, Link, LinkAddress, Network, NetworkKey, ProbeBy, Regroup, Spec, Subnet, Vlans};
 use crate::address::{Directory, Space};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -42,6 +42,8 @@ pub(super) struct Range {
 pub struct Indexed {
     links: Vec<Link>,
     by_tags: ByTags,
+    /// The network of each link's own addresses.
+    places: Vec<Option<Place>>,
     service_addresses: Vec<(Space, Ipv4Addr)>,
     own: Own,
     /// Those of the file, and behind them those that are gone and may have bindings.
@@ -50,6 +52,9 @@ pub struct Indexed {
     pub(super) live: usize,
     /// Keys are interned from 0 on.
     by_key: Vec<Option<NetworkIndex>>,
+    gates: Vec<Gate>,
+    /// Space and first address of each of the ranges.
+    firsts: Vec<u64>,
     /// Subnets of all networks, sorted by space and first address.
     pub(super) ranges: Vec<Range>,
     has_probes: bool,
@@ -80,7 +85,11 @@ impl Indexed {
         let (by_tags, _) = ByTags::new(&spec.links);
         let mut subnets = networks.iter().flat_map(|n| &n.subnets);
         let has_probes = subnets.any(|subnet| subnet.probe.by != ProbeBy::Off);
-        Self {
+        let firsts = ranges.iter().map(|r| start(r.space, r.first));
+        let mut indexed = Self {
+            gates: networks.iter().map(Gate::new).collect(),
+            firsts: firsts.collect(),
+            places: Vec::new(),
             links: spec.links,
             by_tags,
             service_addresses: spec.service_addresses,
@@ -91,7 +100,28 @@ impl Indexed {
             ranges,
             has_probes,
             regroup: Arc::default(),
-        }
+        };
+        let places = indexed.links.iter().map(|link| indexed.place_on(link));
+        indexed.places = places.collect();
+        indexed
+    }
+
+    /// The network and subnet that one of our addresses on the link is in.
+    fn place_on(&self, link: &Link) -> Option<Place> {
+        let mut addresses = link.addresses.iter();
+        addresses.find_map(|own| self.place_of(link.space, own.addr))
+    }
+
+    /// The network and subnet of those who are on the link itself.
+    #[must_use]
+    pub fn place_of_link(&self, link: LinkIndex) -> Option<Place> {
+        self.places.get(link.0 as usize).copied().flatten()
+    }
+
+    /// The gate of a network.
+    #[must_use]
+    pub fn gate(&self, index: NetworkIndex) -> Option<&Gate> {
+        self.gates.get(index.0 as usize)
     }
 
     /// Whether addresses of any subnet are probed before they are offered.
@@ -137,9 +167,8 @@ impl Indexed {
     #[must_use]
     pub fn place_of(&self, space: Space, addr: Ipv4Addr) -> Option<Place> {
         let addr = addr.to_bits();
-        let after = self
-            .ranges
-            .partition_point(|r| (r.space.0, r.first) <= (space.0, addr));
+        let key = start(space, addr);
+        let after = self.firsts.partition_point(|first| *first <= key);
         let range = self.ranges.get(after.checked_sub(1)?)?;
         (range.space == space && addr <= range.last).then_some(range.place)
     }
@@ -202,6 +231,7 @@ impl Link {
             addresses,
             mtu: 1500,
             trust_option82: false,
+            subnet_selection: false,
         }
     }
 
@@ -225,6 +255,11 @@ impl Link {
             .copied()
             .find(|a| a.prefix.contains(addr))
     }
+}
+
+/// Space and address, in one number.
+fn start(space: Space, addr: u32) -> u64 {
+    u64::from(space.0) << 32 | u64::from(addr)
 }
 
 fn ranges_of((index, network): (u32, &Network)) -> Vec<Range> {

@@ -6,6 +6,7 @@
 
 mod added;
 mod demand;
+mod gate;
 mod live;
 mod lookup;
 mod options;
@@ -15,6 +16,7 @@ mod probe;
 mod regroup;
 mod reserved;
 mod rules;
+mod sorted;
 mod vlan;
 
 use crate::address::{Directory, Space};
@@ -25,13 +27,15 @@ use alloc::vec::Vec;
 use core::hash::BuildHasherDefault;
 use core::net::Ipv4Addr;
 use siphasher::sip::SipHasher13;
+use sorted::Sorted;
 
 pub use added::{Added, Addition};
 use demand::Demand;
+pub use gate::Gate;
 pub use live::Config;
 use lookup::Range;
 pub use lookup::{Indexed, LinkIndex, NetworkIndex, Place, SubnetIndex};
-pub use options::{OptionEntry, OptionSet};
+pub use options::{Configured, OptionEntry, OptionSet};
 pub use pool::{Pool, PoolSpec};
 pub use probe::{ProbeBy, ProbeRules};
 pub use regroup::Regroup;
@@ -71,6 +75,8 @@ pub struct Link {
     pub mtu: u16,
     /// Whether option 82 of a direct client decides anything (C160); it is echoed either way.
     pub trust_option82: bool,
+    /// Whether a client may select its subnet by option 118 (C115).
+    pub subnet_selection: bool,
 }
 
 /// An address of the appliance with the prefix of its link.
@@ -228,11 +234,14 @@ pub struct Network {
     pub rules: Rules,
     /// Client-ids that identify nobody (C158).
     pub ignored_client_ids: Vec<Box<[u8]>>,
-    /// Relays that may speak for it; `None` is any (C164).
+    /// Relays that may speak for it, rising; `None` is any (C164).
     pub relays: Option<Vec<Ipv4Addr>>,
     /// Its subnets.
     pub subnets: Vec<Subnet>,
     reserved: Reserved,
+    by_first: Sorted,
+    /// What its subnets call the server by, each once.
+    server_ids: Vec<Ipv4Addr>,
     demand: Demand,
 }
 
@@ -243,8 +252,9 @@ pub struct Subnet {
     pub prefix: Prefix,
     /// Its pools.
     pub pools: Vec<Pool>,
-    /// Ranges that are never assigned.
-    pub excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
+    by_first: Sorted,
+    /// Ranges of its pools that are never assigned, rising.
+    excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// Lease times.
     pub lease: LeaseTimes,
     /// Options for its clients.
@@ -266,6 +276,13 @@ impl Network {
             .map(|s| Subnet::new(s, space, &reserved, directory))
             .collect();
         let demand = Demand::of(&subnets);
+        let mut server_ids: Vec<_> = subnets.iter().filter_map(|s| s.server_id).collect();
+        server_ids.sort_unstable();
+        server_ids.dedup();
+        let mut relays = spec.relays;
+        if let Some(relays) = &mut relays {
+            relays.sort_unstable();
+        }
         Self {
             name: spec.name,
             key: spec.key,
@@ -273,8 +290,10 @@ impl Network {
             identity: spec.identity,
             rules: spec.rules,
             ignored_client_ids: spec.ignored_client_ids,
-            relays: spec.relays,
+            relays,
+            by_first: Sorted::new(subnets.iter().map(|s| s.prefix.first())),
             subnets,
+            server_ids,
             reserved,
             demand,
         }
@@ -291,6 +310,8 @@ impl Network {
             ignored_client_ids: Vec::new(),
             relays: None,
             subnets: Vec::new(),
+            by_first: Sorted::default(),
+            server_ids: Vec::new(),
             reserved: Reserved::default(),
             demand: Demand::of(&[]),
         }
@@ -328,21 +349,34 @@ impl Network {
     /// The subnet that `addr` lies in, with its index.
     #[must_use]
     pub fn subnet_of(&self, addr: Ipv4Addr) -> Option<(SubnetIndex, &Subnet)> {
-        let at = self.subnets.iter().position(|s| s.prefix.contains(addr))?;
-        Some((SubnetIndex(u32::try_from(at).ok()?), self.subnets.get(at)?))
+        let at = self.by_first.find(addr)?;
+        let subnet = self.subnets.get(at).filter(|s| s.prefix.contains(addr))?;
+        Some((SubnetIndex(u32::try_from(at).ok()?), subnet))
+    }
+
+    /// Whether a subnet calls the server by `addr`.
+    #[must_use]
+    pub fn is_server_id(&self, addr: Ipv4Addr) -> bool {
+        self.server_ids.binary_search(&addr).is_ok()
     }
 }
 
 impl Subnet {
     fn new(spec: SubnetSpec, space: Space, reserved: &Reserved, directory: &Directory) -> Self {
-        let excluded = spec.excluded;
+        let mut excluded = sorted::merged(spec.excluded);
+        excluded.retain(|(first, last)| {
+            let mut pools = spec.pools.iter();
+            pools.any(|pool| *first <= pool.last && pool.first <= *last)
+        });
+        let open =
+            |addr: Ipv4Addr| !sorted::holds(&excluded, addr) && reserved.owner(addr).is_none();
         let pools = spec.pools.into_iter();
-        let open = |addr: Ipv4Addr| !is_within(&excluded, addr) && reserved.owner(addr).is_none();
-        let pools = pools
+        let pools: Vec<_> = pools
             .map(|p| Pool::new(p, space, directory, open))
             .collect();
         Self {
             prefix: spec.prefix,
+            by_first: Sorted::new(pools.iter().map(|pool| pool.first)),
             pools,
             lease: spec.lease,
             options: spec.options,
@@ -356,25 +390,23 @@ impl Subnet {
     /// The pool that may assign `addr`, unless the address is excluded.
     #[must_use]
     pub fn pool_of(&self, addr: Ipv4Addr) -> Option<&Pool> {
-        let pool = self
-            .pools
-            .iter()
-            .find(|p| p.first <= addr && addr <= p.last)?;
-        (!self.is_excluded(addr)).then_some(pool)
+        let pool = self.pools.get(self.by_first.find(addr)?)?;
+        let inside = pool.first <= addr && addr <= pool.last;
+        (inside && !self.is_excluded(addr)).then_some(pool)
     }
 
-    /// Whether `addr` is never to be assigned.
+    /// Whether anything of its pools is never to be assigned.
+    #[must_use]
+    pub fn has_exclusions(&self) -> bool {
+        !self.excluded.is_empty()
+    }
+
+    /// Whether `addr`, of a pool, is never to be assigned.
     #[must_use]
     pub fn is_excluded(&self, addr: Ipv4Addr) -> bool {
-        is_within(&self.excluded, addr)
+        sorted::holds(&self.excluded, addr)
     }
 }
 
 /// The operator alone says what is in it, so its hash needs no secret.
 type HashMap<K, V> = hashbrown::HashMap<K, V, BuildHasherDefault<SipHasher13>>;
-
-fn is_within(ranges: &[(Ipv4Addr, Ipv4Addr)], addr: Ipv4Addr) -> bool {
-    ranges
-        .iter()
-        .any(|&(first, last)| first <= addr && addr <= last)
-}

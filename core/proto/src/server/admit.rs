@@ -5,7 +5,7 @@ use super::agent::{AgentInfo, Directions};
 use super::query::{Arrival, Client, Path, Query, hardware_identity};
 use super::silence::Silence;
 use crate::circuit;
-use crate::config::{Config, Link, LinkIndex, Network, OnMove, Place};
+use crate::config::{Config, Gate, Link, LinkIndex, Network, OnMove, Place};
 use crate::identity::{HashKey, Identity, IdentityMode, Kind};
 use core::net::Ipv4Addr;
 use dhcp_wire::dhcp::{Message, MessageType, Options, code};
@@ -25,11 +25,7 @@ pub fn admit<'a>(
     options: Options<'a>,
 ) -> Result<Query<'a>, Silence> {
     let kind = client_message(options.message_type())?;
-    let vids = (arrival.origin.outer_vid, arrival.origin.inner_vid);
-    let index = config
-        .link_of(arrival.origin.port, vids)
-        .ok_or(Silence::NoLink)?;
-    let link = config.link(index).ok_or(Silence::NoLink)?;
+    let (index, link) = link_of(config, &arrival).ok_or(Silence::NoLink)?;
     let unicast = config.is_ours(link.space, arrival.ip_dst);
     if !unicast && !is_broadcast(link, arrival.ip_dst) {
         return Err(Silence::NotForUs);
@@ -39,6 +35,7 @@ pub fn admit<'a>(
     let info = AgentInfo::of(&options, trusted);
     let directions = info.and_then(|info| info.read(|info| Some(Directions::of(&info))));
     let directions = directions.unwrap_or_default();
+    let subnet_selection = subnet_selection(link, &options);
     let asked = Asked {
         config,
         link,
@@ -46,17 +43,20 @@ pub fn admit<'a>(
         kind,
         unicast,
         directions,
+        subnet_selection,
         message: &message,
     };
     let (path, place) = asked.place()?;
     let network = config.network(place.network).ok_or(Silence::NoNetwork)?;
-    if path == Path::Relayed && !allows(network, message.giaddr()) {
+    let gate = config.gate(place.network).ok_or(Silence::NoNetwork)?;
+    if path == Path::Relayed && !gate.admits(network, message.giaddr()) {
         return Err(Silence::RelayNotAllowed);
     }
-    if kind == MessageType::Discover && waited(&message) < network.rules.min_secs {
+    if kind == MessageType::Discover && waited(&message) < gate.min_secs {
         return Err(Silence::TooSoon);
     }
     let seen = Seen {
+        gate,
         network,
         message: &message,
         options: &options,
@@ -82,8 +82,21 @@ pub fn admit<'a>(
         client,
         trusted,
         directions,
+        subnet_selection,
         arrival,
     })
+}
+
+fn link_of<'c>(config: &'c Config, arrival: &Arrival<'_>) -> Option<(LinkIndex, &'c Link)> {
+    let vids = (arrival.origin.outer_vid, arrival.origin.inner_vid);
+    let index = config.link_of(arrival.origin.port, vids)?;
+    Some((index, config.link(index)?))
+}
+
+/// Option 118, where it counts (C115).
+fn subnet_selection(link: &Link, options: &Options<'_>) -> Option<Ipv4Addr> {
+    let selected = || options.addr(code::SUBNET_SELECTION);
+    link.subnet_selection.then(selected)?
 }
 
 /// The types that a server answers; the others are dropped (C82).
@@ -110,13 +123,6 @@ fn is_broadcast(link: &Link, addr: Ipv4Addr) -> bool {
             .any(|a| a.prefix.len() < 31 && a.prefix.last() == addr)
 }
 
-fn allows(network: &Network, giaddr: Ipv4Addr) -> bool {
-    network
-        .relays
-        .as_ref()
-        .is_none_or(|relays| relays.contains(&giaddr))
-}
-
 /// How long the client says that it has tried (C187). Some write secs with the octets swapped:
 /// nobody tries for whole multiples of 256 s, and only these.
 pub(super) fn waited(message: &Message<'_>) -> u16 {
@@ -134,6 +140,8 @@ struct Asked<'q> {
     kind: MessageType,
     unicast: bool,
     directions: Directions,
+    /// Option 118, where it counts (C115).
+    subnet_selection: Option<Ipv4Addr>,
     message: &'q Message<'q>,
 }
 
@@ -163,8 +171,11 @@ impl Asked<'_> {
                 Ok((path, by_ciaddr().ok_or(Silence::ForeignCiaddr)?))
             }
             Path::Relayed => {
-                let place = self.config.place_of(self.link.space, giaddr);
-                Ok((path, place.ok_or(Silence::UnknownGiaddr)?))
+                let of_relay = || self.config.place_of(self.link.space, giaddr);
+                let place = self
+                    .selected()
+                    .unwrap_or_else(|| of_relay().ok_or(Silence::UnknownGiaddr));
+                Ok((path, place?))
             }
             Path::Routed => Ok((path, by_ciaddr().ok_or(Silence::ForeignCiaddr)?)),
             Path::Direct => {
@@ -172,9 +183,26 @@ impl Asked<'_> {
                 if self.unicast && self.has_addr() {
                     return Ok((path, by_ciaddr().ok_or(Silence::ForeignCiaddr)?));
                 }
-                Ok((path, self.of_link().ok_or(Silence::NoNetwork)?))
+                let of_link = || self.config.place_of_link(self.index);
+                let place = self
+                    .selected()
+                    .unwrap_or_else(|| of_link().ok_or(Silence::NoNetwork));
+                Ok((path, place?))
             }
         }
+    }
+
+    /// The network and subnet that a relay or a client selects in place of its own: RFC 3527 §3,
+    /// which goes before RFC 3011 (C112, C114). What is selected and not known is not answered
+    /// (C113).
+    fn selected(&self) -> Option<Result<Place, Silence>> {
+        let space = self.link.space;
+        let place = |addr, unknown| self.config.place_of(space, addr).ok_or(unknown);
+        if let Some(link) = self.directions.link {
+            return Some(place(link, Silence::UnknownLinkSelection));
+        }
+        let subnet = self.subnet_selection?;
+        Some(place(subnet, Silence::UnknownSubnetSelection))
     }
 
     /// Whether the client says that it has an address; one that DISCOVERs has none (C156).
@@ -192,18 +220,12 @@ impl Asked<'_> {
             Path::Direct
         }
     }
-
-    /// The network that one of our addresses on the link is in.
-    fn of_link(&self) -> Option<Place> {
-        let addresses = &self.config.link(self.index)?.addresses;
-        addresses
-            .iter()
-            .find_map(|a| self.config.place_of(self.link.space, a.addr))
-    }
 }
 
 /// What the identity is made of.
 struct Seen<'q> {
+    gate: &'q Gate,
+    /// Looked at where its gate does not say all, so that it need not be in the cache yet.
     network: &'q Network,
     message: &'q Message<'q>,
     options: &'q Options<'q>,
@@ -213,12 +235,12 @@ struct Seen<'q> {
 
 impl Seen<'_> {
     fn client(&self, key: &HashKey) -> Option<Client> {
-        let identity = match self.network.identity {
+        let identity = match self.gate.identity {
             IdentityMode::ClientId => self.client_id().or_else(|| self.hardware()),
             IdentityMode::Chaddr => self.hardware().or_else(|| self.client_id()),
             IdentityMode::Circuit | IdentityMode::CircuitChaddr => self.circuit(),
         };
-        if self.network.rules.on_move == OnMove::Separate && !self.is_by_circuit() {
+        if self.gate.on_move == OnMove::Separate && !self.is_by_circuit() {
             return self.on_circuit(&identity?, key);
         }
         if let Some(identity) = identity {
@@ -230,7 +252,7 @@ impl Seen<'_> {
     }
 
     fn is_by_circuit(&self) -> bool {
-        match self.network.identity {
+        match self.gate.identity {
             IdentityMode::Circuit | IdentityMode::CircuitChaddr => true,
             IdentityMode::ClientId | IdentityMode::Chaddr => false,
         }
@@ -265,12 +287,11 @@ impl Seen<'_> {
         let says_nothing = rest.is_empty()
             || rest.iter().all(|octet| *octet == 0)
             || rest.iter().all(|octet| *octet == 0xff);
-        let ignored = self
-            .network
-            .ignored_client_ids
-            .iter()
-            .any(|i| i.as_ref() == id);
-        if says_nothing || ignored {
+        let is_ignored = || {
+            let mut ignored = self.network.ignored_client_ids.iter();
+            self.gate.ignores && ignored.any(|i| i.as_ref() == id)
+        };
+        if says_nothing || is_ignored() {
             return None;
         }
         Identity::new(Kind::ClientId, &[id])
@@ -286,7 +307,7 @@ impl Seen<'_> {
     /// The circuit, or the station on it.
     fn circuit(&self) -> Option<Identity> {
         let circuit = self.its_circuit()?;
-        match self.network.identity {
+        match self.gate.identity {
             IdentityMode::CircuitChaddr => {
                 circuit::client_on(&circuit, &hardware_identity(self.message)?)
             }

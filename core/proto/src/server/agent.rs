@@ -42,6 +42,8 @@ impl<'a> AgentInfo<'a> {
 /// What a relay directs about the answer to its message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Directions {
+    /// An address of the link that the client is on, RFC 3527.
+    pub link: Option<Ipv4Addr>,
     /// What the client is to take for its server: option 54, RFC 5107.
     pub server_id: Option<Ipv4Addr>,
     /// Whether the client sent to the relay by unicast, RFC 5010; `None` if the relay does not say.
@@ -63,6 +65,7 @@ impl Directions {
             Some(_) | None => None,
         };
         Self {
+            link: address(info, agent::LINK_SELECTION),
             server_id: server_id_override(info),
             unicast,
             source_port: info.first(agent::RELAY_SOURCE_PORT).is_some(),
@@ -70,10 +73,15 @@ impl Directions {
     }
 }
 
+/// A sub-option of one address.
+fn address(info: &SubOptions<'_>, code: u8) -> Option<Ipv4Addr> {
+    let octets: [u8; 4] = info.first(code)?.try_into().ok()?;
+    Some(octets.into())
+}
+
 /// The server identifier override, RFC 5107 §4, if it is an address that a client can send to.
 pub(super) fn server_id_override(info: &SubOptions<'_>) -> Option<Ipv4Addr> {
-    let octets: [u8; 4] = info.first(agent::SERVER_ID_OVERRIDE)?.try_into().ok()?;
-    let addr = Ipv4Addr::from(octets);
+    let addr = address(info, agent::SERVER_ID_OVERRIDE)?;
     let usable = !addr.is_unspecified() && !addr.is_broadcast() && !addr.is_multicast();
     usable.then_some(addr)
 }

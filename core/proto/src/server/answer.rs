@@ -42,13 +42,14 @@ impl<J: Journal> Turn<'_, J> {
         lease: Option<u32>,
     ) -> Result<Plan, Silence> {
         let addressing = self.addressing();
-        let place = self.config.place_of(self.network.space, addr);
-        let place = place.filter(|p| p.network == self.query.network);
-        let place = place.unwrap_or(self.query.place());
-        let subnet = self
-            .config
-            .subnet(place)
-            .map_or(self.subnet, |(_, subnet)| subnet);
+        let (index, subnet) = self
+            .network
+            .subnet_of(addr)
+            .unwrap_or((self.query.subnet, self.subnet));
+        let place = Place {
+            network: self.query.network,
+            subnet: index,
+        };
         let nak = kind == ReplyKind::Nak;
         let destination = addressing.of_reply(kind, addr)?;
         let spread = self.query.message.xid();
@@ -67,6 +68,7 @@ impl<J: Journal> Turn<'_, J> {
                 .unwrap_or_else(|| addressing.server_id(subnet, addr)),
             destination,
             echo_agent_info: true,
+            subnet_selection: self.query.subnet_selection,
             wait: None,
         })
     }

@@ -31,6 +31,7 @@ impl<J: Journal> Turn<'_, J> {
                 .unwrap_or_else(|| addressing.server_id(self.subnet, near)),
             destination,
             echo_agent_info: to_relay,
+            subnet_selection: self.query.subnet_selection,
             wait: None,
         })
         .into()

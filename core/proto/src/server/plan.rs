@@ -71,6 +71,8 @@ pub struct Plan {
     pub destination: Destination,
     /// Whether option 82 is echoed (C67, C88).
     pub echo_agent_info: bool,
+    /// Option 118, to be echoed (C115).
+    pub subnet_selection: Option<Ipv4Addr>,
     /// What has to be durable before it leaves; `None` for what states no binding.
     pub wait: Option<Parked>,
 }

@@ -77,6 +77,8 @@ pub struct Query<'a> {
     pub trusted: bool,
     /// What it directs about the answer.
     pub directions: Directions,
+    /// Option 118, where a client may select its subnet (C115).
+    pub subnet_selection: Option<Ipv4Addr>,
     /// The frame it came in.
     pub arrival: Arrival<'a>,
 }

@@ -1,7 +1,7 @@
 //! The octets of a reply, RFC 2131 table 3, written where the query was.
 
 use super::plan::{Plan, ReplyKind};
-use crate::config::{Config, Network, OptionEntry, Subnet};
+use crate::config::{Config, Configured, Network, Subnet};
 use core::net::Ipv4Addr;
 use dhcp_wire::dhcp::{Header, Message, MessageType, Options, Writer, code};
 
@@ -139,7 +139,8 @@ impl Codes {
 fn is_own(code: u8) -> bool {
     matches!(
         code,
-        code::PAD | 50..=59 | code::CLIENT_ID | code::AGENT_INFO | code::END
+        code::PAD | 50
+            ..=59 | code::CLIENT_ID | code::AGENT_INFO | code::SUBNET_SELECTION | code::END
     )
 }
 
@@ -243,7 +244,11 @@ impl Reply<'_> {
         if !nak {
             let mask = self.subnet.prefix.mask().octets();
             let configured = self.subnet.options.find(code::SUBNET_MASK);
-            options.put(code::SUBNET_MASK, configured.map_or(&mask[..], |o| &o.data));
+            options.put(code::SUBNET_MASK, configured.map_or(&mask[..], |o| o.data));
+        }
+        // RFC 3011 §2: "an identical copy of the option" to who sent it (C115).
+        if let (false, Some(subnet)) = (nak, plan.subnet_selection) {
+            options.put(code::SUBNET_SELECTION, &subnet.octets());
         }
         // RFC 6842 §3: unaltered, in a NAK too.
         if let Some(client_id) = self.echo.client_id() {
@@ -271,7 +276,7 @@ impl Reply<'_> {
             if withholds && is_old_route(*code) && !option.always {
                 continue;
             }
-            let fits = options.put(*code, &option.data);
+            let fits = options.put(*code, option.data);
             withholds &= fits || *code != code::CLASSLESS_ROUTES;
         }
         if asks && !withholds {
@@ -280,7 +285,7 @@ impl Reply<'_> {
         for option in self.subnet.options.iter() {
             let wanted = option.always || !self.echo.asks;
             if wanted && !is_own(option.code) && sent.is_new(option.code) {
-                options.put(option.code, &option.data);
+                options.put(option.code, option.data);
             }
         }
         options.dropped
@@ -293,7 +298,7 @@ impl Reply<'_> {
         let before = asked.iter().take_while(|c| **c != code::CLASSLESS_ROUTES);
         for code in before.filter(|code| is_old_route(**code)) {
             if let Some(option) = self.option(*code).filter(|option| !option.always) {
-                options.put(*code, &option.data);
+                options.put(*code, option.data);
             }
         }
     }
@@ -305,7 +310,7 @@ impl Reply<'_> {
     }
 
     /// What is sent for a code. 249 is Microsoft's number of 121 (C183).
-    fn option(&self, code: u8) -> Option<&OptionEntry> {
+    fn option(&self, code: u8) -> Option<Configured<'_>> {
         let options = &self.subnet.options;
         let found = options.find(code);
         if found.is_none() && code == code::CLASSLESS_ROUTES_MICROSOFT {

@@ -25,7 +25,7 @@ impl<J: Journal> Turn<'_, J> {
     pub(super) fn named(&self, server_id: Ipv4Addr) -> Named {
         let configured = |id: Option<Ipv4Addr>| id == Some(server_id);
         let ours = self.config.is_ours(self.network.space, server_id)
-            || self.network.subnets.iter().any(|s| configured(s.server_id));
+            || self.network.is_server_id(server_id);
         if ours {
             return Named::Us;
         }

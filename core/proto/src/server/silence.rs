@@ -34,6 +34,10 @@ reasons! {
     NoNetwork => "no_network",
     /// giaddr is in no network (C164).
     UnknownGiaddr => "unknown_giaddr",
+    /// A relay selects a link that is in no network (C113).
+    UnknownLinkSelection => "unknown_link_selection",
+    /// A client selects a subnet that is in no network (C115).
+    UnknownSubnetSelection => "unknown_subnet_selection",
     /// giaddr is our own address (C164).
     OwnGiaddr => "own_giaddr",
     /// The relay is not among the network's `relays` (C164).

@@ -315,6 +315,13 @@ impl Shard {
         own.then_some(word)
     }
 
+    /// Where the newest offer of a network is, behind which the next one is put; to be fetched
+    /// ahead.
+    #[must_use]
+    pub fn newest_offer(&self, network: NetworkKey) -> Option<&(impl Sized + use<>)> {
+        self.bindings.back(self.lists(network.0)?.holds)
+    }
+
     /// Sets the timers to the second it is, before the first binding is read from the store.
     pub fn begin(&mut self, now: u32) {
         let none = self.bindings.due(now, &mut 1);

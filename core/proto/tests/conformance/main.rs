@@ -41,6 +41,7 @@ mod restart;
 mod routed;
 mod routes;
 mod selecting;
+mod selection;
 mod sequences;
 mod times;
 mod traffic;

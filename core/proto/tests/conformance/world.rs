@@ -349,6 +349,7 @@ pub struct World {
 
 /// What a message came to.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are few at a time")]
 pub enum Answer {
     Reply(Reply),
     Silence(Silence),
