@@ -319,10 +319,13 @@ impl Index {
         }
     }
 
-    /// Forgets a reservation that is gone: no record of it is left.
-    pub(super) fn forget(&mut self, space: u16, addr: Ipv4Addr, identity: &[u8]) {
-        let key = (space, addr.to_bits(), Box::from(identity));
-        self.reservations.remove(&key);
+    /// Forgets a reservation that is gone, whose last record `lsn` was dropped. Not if it was made
+    /// again since: while the merge was under way other segments were closed.
+    pub(super) fn forget(&mut self, lsn: Lsn, key: &ReservationKey) {
+        let newest = self.reservations.get(key);
+        if newest.is_some_and(|newest| newest.lsn == lsn) {
+            self.reservations.remove(key);
+        }
     }
 
     /// How many addresses have a record.
@@ -448,7 +451,8 @@ fn dead(lsn: Lsn, length: u16) -> Option<Dead> {
     (lsn != Lsn::default()).then_some(Dead { lsn, length })
 }
 
-fn reservation(record: &Record<'_>) -> ReservationKey {
+/// What a record about a reservation is known by.
+pub(super) fn reservation(record: &Record<'_>) -> ReservationKey {
     (
         record.space,
         record.addr.to_bits(),

@@ -14,7 +14,7 @@
 
 use super::Fault;
 use super::frame::{self, Found, FrameKind};
-use super::index::Index;
+use super::index::{Index, ReservationKey, reservation};
 use super::segment::{BLOCK, BLOCK_LEN, Merged, SegmentFile, SegmentHeader};
 use super::window::{SegmentReader, Unreadable};
 use crate::store::batch::{Batch, HEADROOM};
@@ -112,8 +112,8 @@ pub(super) struct Merge<M: Medium> {
     records: u64,
     /// Whether nothing older is left behind: then what says that a reservation is gone may go too.
     bottom: bool,
-    /// Reservations of which no record is left.
-    pub(super) forgotten: Vec<(u16, std::net::Ipv4Addr, Vec<u8>)>,
+    /// Reservations that are gone, and the last record of each, which was dropped.
+    pub(super) forgotten: Vec<(Lsn, ReservationKey)>,
     pub(super) live: u64,
 }
 
@@ -278,7 +278,7 @@ struct Copy<'c> {
     slices: &'c mut VecDeque<Batch>,
     most: usize,
     bottom: bool,
-    forgotten: &'c mut Vec<(u16, std::net::Ipv4Addr, Vec<u8>)>,
+    forgotten: &'c mut Vec<(Lsn, ReservationKey)>,
     index: &'c Index,
 }
 
@@ -290,8 +290,7 @@ impl Copy<'_> {
             }
             let record = &placed.record;
             if self.bottom && record.kind == RecordKind::ReservationRemoved {
-                let identity = record.identity.to_vec();
-                self.forgotten.push((record.space, record.addr, identity));
+                self.forgotten.push((placed.lsn, reservation(record)));
                 return;
             }
             self.push(placed.lsn, placed.octets);

@@ -7,6 +7,7 @@ mod kill;
 mod merging;
 mod power;
 mod repairing;
+mod reserved;
 mod restored;
 mod simulation;
 

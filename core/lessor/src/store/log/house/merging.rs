@@ -87,8 +87,8 @@ impl<M: Medium> Housekeeper<M> {
             }
         }
         self.elements.splice(range, [element]);
-        for (space, addr, identity) in &merge.forgotten {
-            self.index.forget(*space, *addr, identity);
+        for (lsn, key) in &merge.forgotten {
+            self.index.forget(*lsn, key);
         }
         self.view.merges += 1;
         self.view.merged_octets += merge.written();
