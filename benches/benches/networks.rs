@@ -228,7 +228,7 @@ impl Bench {
         let messages: Vec<_> = messages.collect();
         let mut out = [0; 548];
         let begin = Instant::now();
-        let mut queries: [Option<Query<'_>>; BURST] = [const { None }; BURST];
+        let mut queries: Vec<Option<Query<'_>>> = vec![None; BURST];
         let given = messages.iter().zip(&askers).zip(&mut queries);
         for (((payload, message, options), asker), query) in given {
             let arrival = Arrival {
