@@ -110,8 +110,9 @@ pub(super) struct Merge<M: Medium> {
     slices: VecDeque<Batch>,
     slice: usize,
     records: u64,
-    /// Whether nothing older is left behind: then what says that a reservation is gone may go too.
-    bottom: bool,
+    /// What says that a reservation is gone may go up to this number. Nothing older may be left
+    /// behind, and the snapshot has to know it: one that has the reservation still would want it.
+    droppable: Lsn,
     /// Reservations that are gone, and the last record of each, which was dropped.
     pub(super) forgotten: Vec<(Lsn, ReservationKey)>,
     pub(super) live: u64,
@@ -129,12 +130,14 @@ pub(super) enum Failed {
 }
 
 impl<M: Medium> Merge<M> {
-    /// Begins a merge of `elements`, those at `range` of all, into `file`.
+    /// Begins a merge of `elements`, those at `range` of all, into `file`. The snapshot knows all
+    /// records up to `snapshot`.
     pub(super) fn begin(
         medium: &M,
         elements: &[Element],
         range: Range<usize>,
         (file, slice): (M::File, usize),
+        snapshot: Lsn,
     ) -> io::Result<Self> {
         let [first, ..] = elements else {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -156,7 +159,10 @@ impl<M: Medium> Merge<M> {
             slices: VecDeque::new(),
             slice,
             records: 0,
-            bottom: first.header.predecessor.is_none(),
+            droppable: match first.header.predecessor {
+                None => snapshot,
+                Some(_) => Lsn(0),
+            },
             forgotten: Vec::new(),
             live: 0,
         })
@@ -175,7 +181,7 @@ impl<M: Medium> Merge<M> {
         let mut copy = Copy {
             slices: &mut self.slices,
             most: self.slice,
-            bottom: self.bottom,
+            droppable: self.droppable,
             forgotten: &mut self.forgotten,
             index,
         };
@@ -277,7 +283,7 @@ pub(super) fn target(elements: &[Element]) -> Option<SegmentHeader> {
 struct Copy<'c> {
     slices: &'c mut VecDeque<Batch>,
     most: usize,
-    bottom: bool,
+    droppable: Lsn,
     forgotten: &'c mut Vec<(Lsn, ReservationKey)>,
     index: &'c Index,
 }
@@ -289,7 +295,8 @@ impl Copy<'_> {
                 return;
             }
             let record = &placed.record;
-            if self.bottom && record.kind == RecordKind::ReservationRemoved {
+            let is_gone = record.kind == RecordKind::ReservationRemoved;
+            if is_gone && placed.lsn <= self.droppable {
                 self.forgotten.push((placed.lsn, reservation(record)));
                 return;
             }
@@ -322,7 +329,7 @@ mod tests {
         let mut copy = Copy {
             slices: &mut slices,
             most: slice,
-            bottom: false,
+            droppable: Lsn(0),
             forgotten: &mut Vec::new(),
             index: &Index::default(),
         };

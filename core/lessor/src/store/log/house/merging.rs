@@ -2,6 +2,7 @@
 
 use super::{Housekeeper, Step, Task};
 use crate::event::Event;
+use crate::store::encode::Lsn;
 use crate::store::log::merge::{self, Element, Failed, Merge};
 use crate::store::log::window::Unreadable;
 use crate::store::medium::Medium;
@@ -29,12 +30,13 @@ impl<M: Medium> Housekeeper<M> {
             return Step::Idle;
         };
         let medium = Arc::clone(&self.medium);
+        let snapshot = Lsn(self.view.snapshot_lsn);
         let begun = self
             .reserve
             .take(medium.as_ref(), target.file())
             .and_then(|file| {
                 let file = (file, self.options.slice_octets);
-                Merge::begin(medium.as_ref(), &elements, range, file)
+                Merge::begin(medium.as_ref(), &elements, range, file, snapshot)
             });
         match begun {
             Ok(merge) => self.task = Task::Merge(Box::new(merge)),
