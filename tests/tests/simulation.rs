@@ -38,6 +38,7 @@ fn what_clients_believe_holds_whatever_happens() {
     if rounds >= ROUNDS && steps >= STEPS {
         assert!(all.acks > 100_000 && all.naks > 500, "{all:?}");
         assert!(all.starts > 500 && all.held_clocks > 3, "{all:?}");
+        assert!(all.reloads > 200, "{all:?}");
         for silence in [
             "declined",
             "released",

@@ -35,8 +35,32 @@ impl World {
             self.trace
                 .line(self.clocks.now, format_args!("the disk: {faults:?}"));
         }
+        if self.server.is_some() && self.dice.one_in(800) {
+            self.reload();
+        }
         if self.server.is_some() && self.dice.one_in(600) {
             self.end();
+        }
+    }
+
+    /// Another file for the running server, with one network under another name or in other parts.
+    fn reload(&mut self) {
+        let before = self.scenario.homes.clone();
+        let at = self.dice.index(self.scenario.homes.len());
+        self.scenario.homes[at].regroup(&mut self.dice);
+        let text = self.scenario.toml();
+        let taken = self
+            .server
+            .as_ref()
+            .is_some_and(|server| server.reload(&text));
+        self.trace.line(
+            self.clocks.now,
+            format_args!("another file, taken: {taken}\n{text}"),
+        );
+        if taken {
+            self.tally.reloads += 1;
+        } else {
+            self.scenario.homes = before;
         }
     }
 

@@ -15,7 +15,7 @@ use dhcp_proto::shard::Shard;
 use dhcp_proto::time::{Instant, Wall};
 use dhcp_wire::ethernet::Mac;
 use lessor::appliance::bindings;
-use lessor::config;
+use lessor::config::{self, Settings};
 use lessor::dataplane::counters::{Counters, Snapshot as Counted};
 use lessor::dataplane::desk::{Inquiry, desk};
 use lessor::dataplane::exchange::Snapshot;
@@ -29,7 +29,7 @@ use lessor::dataplane::port_mem::{MemConfig, MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
 use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
-use lessor::dataplane::subscription::Publisher;
+use lessor::dataplane::subscription::{NotTaken, Publisher};
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::commit::{CommitOptions, Steps};
 use lessor::store::log::simulated::Upkeep;
@@ -207,6 +207,19 @@ impl Server {
         })
     }
 
+    /// Has the workers go over to the file `text`, each in its own time; whether it is taken. It is
+    /// not while one of them is two files behind.
+    pub(super) fn reload(&self, text: &str) -> bool {
+        let (settings, _) = config::parse(text).expect("a sound configuration");
+        let Settings { spec, routes, .. } = settings;
+        let routes = Routes::new(&spec.links, &spec.service_addresses, &routes);
+        let published = self.publisher.publish(|running, done| {
+            let config = bindings::succeed(spec, &running.config, done);
+            Ok::<_, NotTaken>(Snapshot { config, routes })
+        });
+        published.is_ok()
+    }
+
     /// How far its clock is ahead of the truth, milliseconds.
     pub(super) fn ahead(&self, clocks: &Clocks) -> i64 {
         i64::try_from(self.inner).unwrap_or(i64::MAX) - i64::try_from(clocks.epoch).unwrap_or(0)
@@ -261,6 +274,7 @@ impl Server {
             self.upkeep.look_around();
         }
         self.upkeep.step();
+        self.publisher.tend();
     }
 
     /// Everybody once, in any order.

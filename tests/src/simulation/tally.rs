@@ -26,6 +26,8 @@ pub struct Tally {
     pub held_clocks: u64,
     /// Steps of the wall clock.
     pub clock_steps: u64,
+    /// Reloads that were taken.
+    pub reloads: u64,
     /// Beliefs that the server's clock has cut short.
     pub cut: u64,
     /// Why messages were not answered, by the names of the counters.
@@ -57,6 +59,7 @@ impl Tally {
         self.starts += other.starts;
         self.held_clocks += other.held_clocks;
         self.clock_steps += other.clock_steps;
+        self.reloads += other.reloads;
         self.cut += other.cut;
         for (name, count) in &other.silences {
             *self.silences.entry(name).or_default() += count;
