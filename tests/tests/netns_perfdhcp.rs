@@ -105,6 +105,7 @@ fn perfdhcp_has_all_answers_behind_many_relays() {
     let reports = started.into_iter().map(|mut perfdhcp| {
         let report = perfdhcp.wait();
         report.is_faultless();
+        assert!(report.acks.received > 150, "{report:?}");
         report
     });
     let reports: Vec<_> = reports.collect();

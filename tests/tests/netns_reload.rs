@@ -51,7 +51,7 @@ fn clients_keep_their_leases_while_the_file_changes() {
         config.lease_time = format!("{hours}h");
         server.reconfigure(&config);
         server.hang_up();
-        server.wait_for_events("event=config.reloaded", round as usize);
+        server.wait_for_events("config.reloaded", round as usize);
         for (client, address) in &held {
             let reply = agent.ask(Query::new(*client, Request::Rebind(*address)));
             assert_eq!((reply.answer, reply.address), (Answer::Ack, *address));
@@ -61,7 +61,7 @@ fn clients_keep_their_leases_while_the_file_changes() {
     config.pool = "10.77.0.10-10.99.0.99".into();
     server.reconfigure(&config);
     server.hang_up();
-    server.wait_for_events("event=config.reload_refused", 1);
+    server.wait_for_events("config.reload_refused", 1);
     let (client, address) = held.iter().next().unwrap();
     let reply = agent.ask(Query::new(*client, Request::Rebind(*address)));
     assert_eq!((reply.answer, reply.address), (Answer::Ack, *address));

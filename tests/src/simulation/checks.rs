@@ -100,7 +100,7 @@ impl World {
             .filter(|c| c.nature.home == home && c.is_wanting());
         let wanted = wanting.count();
         let reserved = &self.scenario.reserved;
-        let open = self.scenario.homes[home].reachable().filter(|addr| {
+        let open = self.scenario.homes[home].addresses().filter(|addr| {
             let state = server.word(*addr).state();
             matches!(state, AddressState::Free | AddressState::Remembered)
                 && !reserved.contains_key(addr)

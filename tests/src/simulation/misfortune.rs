@@ -43,11 +43,12 @@ impl World {
         }
     }
 
-    /// Another file for the running server, with one network under another name or in other parts.
+    /// Another file for the running server, with one network under another name: all its bindings
+    /// go over to that.
     fn reload(&mut self) {
         let before = self.scenario.homes.clone();
         let at = self.dice.index(self.scenario.homes.len());
-        self.scenario.homes[at].regroup(&mut self.dice);
+        self.scenario.homes[at].rename();
         let text = self.scenario.toml();
         let taken = self
             .server

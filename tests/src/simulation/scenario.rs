@@ -28,26 +28,12 @@ pub(super) struct Home {
     clients: u32,
     /// How often its network has got another name.
     renames: u32,
-    /// Its subnets are networks of their own for now.
-    apart: bool,
 }
 
 impl Home {
-    /// Its network is another one from now on: by its name, or by the subnets it has.
-    pub(super) fn regroup(&mut self, dice: &mut Dice) {
-        if self.subnets > 1 && dice.one_in(2) {
-            self.apart = !self.apart;
-        } else {
-            self.renames += 1;
-        }
-    }
-
-    /// Those of its addresses that its clients can get: a relay is in the first subnet.
-    pub(super) fn reachable(&self) -> impl Iterator<Item = Ipv4Addr> {
-        let Self { apart, pools, .. } = self;
-        let all = self.addresses();
-        let first = pools.first().map_or(0, |(_, count)| *count);
-        all.take(if *apart { first as usize } else { usize::MAX })
+    /// Its network has another name from now on.
+    pub(super) fn rename(&mut self) {
+        self.renames += 1;
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
@@ -70,7 +56,6 @@ impl Home {
             pools: Vec::new(),
             clients: 0,
             renames: 0,
-            apart: false,
         }
     }
 
@@ -256,7 +241,6 @@ impl Home {
             pools,
             clients,
             renames: 0,
-            apart: false,
         }
     }
 
@@ -280,30 +264,17 @@ impl Home {
                 0 => format!("10.{net}.0.0/16"),
                 _ => format!("10.{net}.{}.0/20", at * 16),
             };
-            // What belongs to the network as a whole stands with its first subnet.
-            if at == 1 {
-                self.write_reservations(text, reservations);
-            }
-            if at > 0 && self.apart {
-                write!(text, "[[networks]]\nname = \"{name}-{at}\"\n").expect("text");
-            }
             write!(
                 text,
                 "[[networks.subnets]]\nprefix = \"{prefix}\"\npools = [\"{first}-{last}\"]\n"
             )
             .expect("text");
         }
-        if self.pools.len() == 1 {
-            self.write_reservations(text, reservations);
-        }
-    }
-
-    fn write_reservations(&self, text: &mut String, reservations: &str) {
         for line in reservations.lines() {
             let mut words = line.split(' ');
             let (network, mac, addr) = (words.next(), words.next(), words.next());
             if let (Some(mac), Some(addr)) = (mac, addr)
-                && network == Some(self.name)
+                && network == Some(name)
             {
                 write!(
                     text,

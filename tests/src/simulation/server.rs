@@ -156,7 +156,8 @@ impl Server {
             &settings.spec.service_addresses,
             &settings.routes,
         );
-        let config = bindings::configure(settings.spec, Some(&recovered));
+        let config =
+            bindings::configure_in(settings.spec, Some(&recovered), |_| Default::default());
         let start = Start::new(clocks.wall() / 1000, &bindings::noted(&recovered), &config);
         let inner = clocks.wall().max(start.now * 1000);
         let clock = (Instant(inner), wall(clocks.wall(), inner));

@@ -165,6 +165,40 @@ fn leases_outside_the_new_pools_are_kept_and_named() {
 }
 
 #[test]
+fn leases_of_a_series_of_reservations_are_not_said_to_end() {
+    let site = Site::new();
+    site.fill_store(8);
+    let _server = site.serve();
+    site.change("pools =", "exclude = [\"10.77.0.10-10.77.0.17\"]\npools =");
+    site.change(
+        "[[networks.subnets]]",
+        "[[networks.reservations]]\nhw_address = \"02:00:00:00:01:00\"\naddress = \"10.77.0.10\"\n\
+         count = 6\n[[networks.subnets]]",
+    );
+    let (code, report) = reload(&site, &[]);
+    assert_eq!(code, Some(0), "{report}");
+    let expected = Value::from(vec!["10.77.0.16", "10.77.0.17"]);
+    assert_eq!(report["excluded"][0]["examples"], expected, "{report}");
+    assert_eq!(report["outside"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_network_that_was_missing_at_the_start_comes_back_by_a_restart_if_it_has_leases() {
+    let site = Site::new();
+    site.fill_store(7);
+    site.change("prefix = \"10.77.0.0/24\"", "prefix = \"10.78.0.0/24\"");
+    site.change(POOL, "10.78.0.10-10.78.0.99");
+    let _server = site.serve();
+    site.change("prefix = \"10.78.0.0/24\"", "prefix = \"10.77.0.0/24\"");
+    site.change("10.78.0.10-10.78.0.99", POOL);
+    let (code, report) = reload(&site, &["--force"]);
+    assert_eq!(code, Some(78), "{report}");
+    let needs = report["needs_restart"][0].as_str().unwrap();
+    assert!(needs.contains("which a start alone reads"), "{needs}");
+    assert_eq!(networks(&site), ["10.78.0.10"], "nothing has changed");
+}
+
+#[test]
 fn a_network_with_leases_is_dropped_by_force_alone() {
     let site = Site::new();
     site.fill_store(7);

@@ -33,13 +33,23 @@ struct Tally {
 /// The configuration with a word for every address that it or the store names.
 #[must_use]
 pub fn configure<M: Medium>(spec: Spec, recovered: Option<&Recovered<M>>) -> Config {
+    configure_in(spec, recovered, words)
+}
+
+/// The same, with the words where `storage` says.
+#[must_use]
+pub fn configure_in<M: Medium>(
+    spec: Spec,
+    recovered: Option<&Recovered<M>>,
+    storage: impl FnOnce(usize) -> &'static mut [Block],
+) -> Config {
     let mut directory = Directory::builder(None);
     name(&mut directory, &spec);
     // Words come in blocks of 256, and to name one address makes its block.
     for (space, first) in recovered.into_iter().flat_map(Recovered::blocks) {
         directory.name(Space(space), first);
     }
-    Config::new(spec, directory.build_in(words))
+    Config::new(spec, directory.build_in(storage))
 }
 
 /// The configuration that takes the place of `previous`, which must be the newest there is; `done`

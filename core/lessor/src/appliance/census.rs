@@ -25,7 +25,7 @@ pub(super) struct Census(Mutex<Option<Count>>);
 struct Count {
     done: Instant,
     took: Duration,
-    /// Whose pools they are; a reload has others.
+    /// Where the networks are whose pools they are; a reload has others, a reservation has not.
     config: usize,
     pools: Arc<Vec<PoolStats>>,
 }
@@ -34,7 +34,7 @@ impl Census {
     /// The pools of `config` in file order, as they are or were a moment ago.
     pub(super) fn pools(&self, config: &Config) -> Arc<Vec<PoolStats>> {
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = std::ptr::from_ref(config).addr();
+        let of = config.networks().as_ptr().addr();
         if let Some(count) = &*newest
             && count.config == of
             && count.done.elapsed() < count.took * REST

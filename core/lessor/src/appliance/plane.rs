@@ -244,7 +244,6 @@ impl ControlPlane for Plane {
         for (name, value) in self.gauges().rows() {
             stats.add("bindings", name, value);
         }
-        stats.add("clock", "steps", self.committer.clock_steps());
         self.worker_counters(&mut stats);
         self.store_counters(&mut stats);
         for (name, value) in self.event_log.iter().flat_map(|meter| meter.rows()) {

@@ -73,8 +73,10 @@ enum NotKept {
 enum NotYet {
     #[error("it is kept, and does not hold: {0}")]
     Against(#[from] Refusal),
-    #[error("it is kept, but {0}; it holds after a restart")]
+    #[error("the store has it, but {0}; it is in force after a reload or a restart")]
     NotTaken(#[from] NotTaken),
+    #[error("it is durable and published, and in force as soon as the last worker goes over to it")]
+    Behind,
 }
 
 impl Keeper {
@@ -121,20 +123,28 @@ impl Keeper {
     /// Has a reservation that is durable hold.
     fn put(&self, new: &Kept) -> Result<ReservationRow, NotYet> {
         let mut addition = None;
+        // Whatever is published: the store has it.
+        self.book().insert(new.clone());
         let published = self.publisher.amend(|old| {
-            self.book().insert(new.clone());
-            let this = book::holds(&old.config, old.config.added(), new)?;
             let mut added = old.config.added().clone();
-            added.insert(this.clone());
+            let this = match added.at(new.space, new.addr) {
+                // A reload came in between, and has seen it in the book.
+                Some(there) => Addition::clone(there),
+                None => book::holds(&old.config, &added, new)?,
+            };
+            if added.at(new.space, new.addr).is_none() {
+                added.insert(this.clone());
+            }
             old.config.close(&this);
             let config = old.config.with(added, [(this.space, this.addr)]);
             addition = Some(this);
             Ok::<_, NotYet>(amended(old, config))
         })?;
-        self.publisher.wait(WORKERS).then_some(()).ok_or(NotTaken)?;
+        let all = self.publisher.wait(WORKERS);
         if let Some(addition) = addition {
             published.config.close(&addition);
         }
+        all.then_some(()).ok_or(NotYet::Behind)?;
         Ok(row_of(&published.config, new))
     }
 
@@ -167,8 +177,8 @@ impl Keeper {
 
     fn take(&self, space: Space, addr: Ipv4Addr) -> Result<(), NotYet> {
         let mut gone: Option<Arc<Addition>> = None;
+        self.book().remove(space, addr);
         let published = self.publisher.amend(|old| {
-            self.book().remove(space, addr);
             let mut added = old.config.added().clone();
             gone = added.remove(space, addr);
             if let Some(gone) = &gone {
@@ -176,11 +186,11 @@ impl Keeper {
             }
             Ok::<_, NotYet>(amended(old, old.config.with(added, [])))
         })?;
-        self.publisher.wait(WORKERS).then_some(()).ok_or(NotTaken)?;
+        let all = self.publisher.wait(WORKERS);
         if let Some(gone) = gone {
             published.config.open(&gone);
         }
-        Ok(())
+        all.then_some(()).ok_or(NotYet::Behind)
     }
 
     /// `config`, which is about to be published, with what holds beside its file; what does not is
@@ -283,7 +293,7 @@ fn keep(
     while journal.durable() < place {
         if Instant::now() > until {
             // There was room for two.
-            journal.append(&kept.record(opposite, time));
+            journal.append(&kept.record(opposite, kept.since));
             return Err(NotKept::Late);
         }
         thread::sleep(LOOK);

@@ -112,7 +112,7 @@ impl Alarms {
         let passed = |by: u16| {
             let thresholds = self.pool_use.iter();
             thresholds
-                .filter(|at| now.is_at(at.saturating_sub(by)))
+                .filter(|at| now.is_at(at.saturating_sub(by).max(1)))
                 .count()
         };
         // It falls only when it is below the threshold by as much as that.

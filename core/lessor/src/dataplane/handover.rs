@@ -194,14 +194,18 @@ impl<K> Peers<K> {
     #[cold]
     pub fn seek(&mut self, seek: Seek) -> usize {
         let lines = self.lines.iter_mut().flatten();
-        let asked = lines.filter_map(|line| line.to.push(Handed::Seek(seek)).ok());
-        asked.count()
+        lines
+            .filter_map(|line| line.push(Handed::Seek(seek)).then_some(()))
+            .count()
     }
 
-    /// Passes the answer to a probe on to who asked; whether there was room for it.
+    /// Passes the answer to a probe on to who asked; whether there was room for it. Anybody can
+    /// send what looks like one, so they leave the last places to messages.
     pub fn answer(&mut self, answer: Answer) -> bool {
         match self.lines.get_mut(usize::from(answer.worker)) {
-            Some(Some(line)) => line.to.push(Handed::Answer(answer)).is_ok(),
+            Some(Some(line)) => {
+                !overload::is_ring_high(line.fill()) && line.push(Handed::Answer(answer))
+            }
             Some(None) | None => false,
         }
     }

@@ -12,8 +12,9 @@
 //! configurations; address words are common to all, so none is given twice.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use dhcp_proto::shard::{Room, Shard};
@@ -71,7 +72,8 @@ impl Subscription {
     /// control how far the bindings are.
     #[inline]
     pub fn turn(&mut self, shard: &mut Shard) -> Option<Changed> {
-        self.regrouped.store(shard.regrouped(), Relaxed);
+        // Pairs with the look at it in `publish_as`: what was kept before is seen.
+        self.regrouped.store(shard.regrouped(), Release);
         if self.changes.is_empty() || self.left.is_full() {
             return None;
         }
@@ -227,7 +229,7 @@ impl Publisher {
             return Err(NotTaken.into());
         }
         let old = self.current();
-        let regrouped = line.workers.iter().map(|w| w.regrouped.load(Relaxed));
+        let regrouped = line.workers.iter().map(|w| w.regrouped.load(Acquire));
         let done = regrouped.min().unwrap_or(u64::MAX);
         let new = Arc::new(make(&old, done)?);
         let announce = new.config.links() != old.config.links()
@@ -242,7 +244,12 @@ impl Publisher {
     /// Drops what workers have left; once all have the newest configuration its hints are settled.
     /// Whether that is so. To be called now and then, by control.
     pub fn tend(&self) -> bool {
-        let mut line = self.line();
+        let mut line = match self.line.try_lock() {
+            Ok(line) => line,
+            Err(TryLockError::Poisoned(broken)) => broken.into_inner(),
+            // Whoever publishes may take seconds, and who watches the store is not to wait for it.
+            Err(TryLockError::WouldBlock) => return false,
+        };
         line.workers.iter_mut().for_each(Outlet::collect);
         let all = line.workers.iter().all(|worker| worker.out == 0);
         if all && line.unsettled {

@@ -415,6 +415,8 @@ impl<P: Port, J: Journal> Worker<P, J> {
                 counters.drop(DropReason::Fenced);
             }
             Some(_) | None => {
+                // One that waited for a probe has no beginning in this poll.
+                stopwatch.begin();
                 stopwatch.reply();
                 parts.host.send(packet, exit, &mut net, now);
             }

@@ -222,7 +222,8 @@ impl Reader<'_> {
 
 const KIND: &str = "a kind of record: active, released, ended, declined, set-aside, \
                     probation-ended, reservation-added or reservation-removed";
-const IDENTITY_TYPE: &str = "client-id, chaddr, circuit, circuit+chaddr or a number up to 255";
+const IDENTITY_TYPE: &str = "client-id, chaddr, circuit, circuit+client, relay+circuit, \
+                             remote-id or a number up to 255";
 const IDENTITY: &str = "up to 255 octets such as 01:02:00:00:00:00:05";
 const HW_ADDRESS: &str = "a hardware address of up to 16 octets such as 02:00:00:00:00:05";
 const AGENT_INFO: &str = "up to 512 octets in hexadecimal";

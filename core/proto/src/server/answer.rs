@@ -129,11 +129,9 @@ impl<J: Journal> Turn<'_, J> {
         };
         // A lease counts from the end of the running second, so that the client's own clock never
         // runs longer; and it is never shorter here than what the client was told before (C59).
-        let held = if binding.state == BindingState::Active {
-            binding.until()
-        } else {
-            0
-        };
+        // One that begins now was told nothing; its slot's timer was that of a memory.
+        let goes_on = binding.state == BindingState::Active && cause != Cause::Granted;
+        let held = if goes_on { binding.until() } else { 0 };
         let until = deadline(now.saturating_add(1), lease).max(held);
         binding.state = BindingState::Active;
         binding.started = now;

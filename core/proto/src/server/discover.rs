@@ -132,7 +132,7 @@ impl<J: Journal> Turn<'_, J> {
     /// the older one's binding, here or with the worker that has it. Not where whoever copies a
     /// hardware address is to get nothing by it on another circuit (C173).
     fn make_way(&mut self) -> Option<Ask> {
-        if self.network.rules.on_move == OnMove::Separate {
+        if self.network.rules.on_move != OnMove::Follow {
             return None;
         }
         let addr = self.reservation().filter(|kept| self.serves(*kept))?;

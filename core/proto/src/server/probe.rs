@@ -48,7 +48,8 @@ pub fn look_aside(seek: &Seek, now: Instant, config: &Config, shard: &mut Shard)
     let is_anyones = |addr| {
         let subnet = network.subnet_of(addr).map(|(_, subnet)| subnet);
         let subnet = subnet.filter(|subnet| subnet.probe.by != ProbeBy::Off);
-        subnet.is_some_and(|s| s.pool_of(addr).is_some()) && network.reserved(addr).is_none()
+        subnet.is_some_and(|s| s.pool_of(addr).is_some())
+            && config.reserved(network, addr).is_none()
     };
     // No client's hash: each question is a new one.
     let slot = shard.oldest_aside(network, (0, now.secs()), is_anyones)?;

@@ -87,6 +87,13 @@ impl Shard {
         };
         let addr = Ipv4Addr::from_bits(binding.addr);
         if binding.flags & RETURNING != 0 || wanted.reservation == Some(addr) {
+            // Reserved since its first offer.
+            if binding.flags & STRANGER != 0 {
+                binding.flags &= !STRANGER;
+                let network = binding.network();
+                self.bindings.unlist(slot);
+                self.forget_stranger(network);
+            }
             return;
         }
         let is_new = binding.flags & STRANGER == 0;
@@ -171,6 +178,9 @@ impl Shard {
             };
             self.relief += 1;
             let refused = network.take_demand();
+            if refused == 0 {
+                continue;
+            }
             let most = u32::try_from(budget).unwrap_or(u32::MAX);
             let missing = refused.saturating_sub(network.free());
             let helped = self.cut_oldest(config, network, (now, missing.min(most)));

@@ -220,12 +220,11 @@ impl Shard {
         }
     }
 
-    /// Forgets what is remembered in `slot`; the count of declines too if its network is gone.
+    /// Forgets what is remembered in `slot`, a count of declines too: who counts it down would look
+    /// for it in the other network.
     fn drop_memory(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
         self.end(config, network, slot);
-        if config.regroup().is_departed(network.key) {
-            self.bindings.remove(slot);
-        }
+        self.bindings.remove(slot);
     }
 
     /// Whether `slot` says more than what is remembered.

@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::claim::Timed;
-use crate::address::{AddressState, Generation, Word};
+use crate::address::{AddressState, Generation, Space, Word};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, Place};
 use crate::record::{Record, RecordKind};
@@ -33,13 +33,39 @@ pub(crate) fn address_identity(addr: Ipv4Addr) -> [u8; 5] {
 }
 
 impl Shard {
+    /// No network has the address. It is shut, since a reload that brings its network back does not
+    /// read the store: only a start gives it to its client again.
+    fn shut(&self, config: &Config, record: &Record<'_>) {
+        let state = match record.kind {
+            RecordKind::Active | RecordKind::Declined | RecordKind::SetAside => AddressState::Bound,
+            RecordKind::Released | RecordKind::Ended | RecordKind::ProbationEnded => {
+                AddressState::Free
+            }
+            RecordKind::ReservationAdded | RecordKind::ReservationRemoved | RecordKind::Time => {
+                return;
+            }
+        };
+        if let Some(cell) = config.cell(Space(record.space), record.addr) {
+            let generation = Generation::new(record.generation).unwrap_or(Generation::LAST);
+            cell.restore(Word::new(state, self.me, generation));
+            cell.set_slot(SlotIndex::NONE.0);
+        }
+    }
+
     /// Takes the newest record of an address, whose times are read as `reading` says.
     ///
     /// Records have to come by rising LSN: of two addresses of one client on one network the
     /// newer is its binding and the other is free.
     pub fn restore(&mut self, config: &Config, record: &Record<'_>, reading: &Reading) -> Restored {
-        let space = crate::address::Space(record.space);
+        if matches!(
+            record.kind,
+            RecordKind::ReservationAdded | RecordKind::ReservationRemoved | RecordKind::Time
+        ) {
+            return Restored::Nothing;
+        }
+        let space = Space(record.space);
         let Some(place) = config.place_of(space, record.addr) else {
+            self.shut(config, record);
             return Restored::Outside;
         };
         let Some(network) = config.network(place.network) else {

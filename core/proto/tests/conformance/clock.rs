@@ -77,6 +77,40 @@ fn c195_a_lease_that_the_clock_holds_ends_after_a_default_lease_and_its_grace() 
 }
 
 #[test]
+fn c195_a_restart_keeps_what_was_leased_before_a_jump_of_the_running_server() {
+    for noticed in [true, false] {
+        let mut world = Setup::default().world();
+        let before = world.lease(&client(1)).yiaddr();
+        world.pass(600);
+        let (year, day) = (YEAR.unsigned_abs(), DAY.unsigned_abs());
+        let trusted = world.wall_now();
+        world.wall += YEAR;
+        for shard in &mut world.shards {
+            shard.set_wall(Wall { ahead: world.wall });
+        }
+        // What the server writes when it notices: store/commit/time.rs.
+        let until = trusted + year + day;
+        world.noted.hold = noticed.then_some(Hold { trusted, until });
+        world.pass(60);
+        let after = world.lease(&client(2)).yiaddr();
+        world.restart();
+        let kept = if noticed {
+            AddressState::Bound
+        } else {
+            AddressState::Remembered
+        };
+        assert_eq!(state(&world, before), kept);
+        assert_eq!(state(&world, after), AddressState::Bound);
+        // The clock is set right, and the server started again: both go on.
+        if noticed {
+            restart_after_step(&mut world, -YEAR);
+            world.send(client(1).renew(before)).ack();
+            world.send(client(2).renew(after)).ack();
+        }
+    }
+}
+
+#[test]
 fn c171_the_grace_of_a_lease_that_the_clock_held_goes_on_over_a_restart() {
     let (mut world, leases) = jumped(1);
     let home = world.setup.home_subnet();

@@ -292,6 +292,24 @@ fn records_of_addresses_outside_the_configuration_harm_nobody_and_count_again_la
 }
 
 #[test]
+fn an_address_that_no_network_had_at_the_start_is_given_to_nobody_by_a_reload() {
+    let mut world = Setup::default().world();
+    let offer = world.send(client(1).discover().far()).offer();
+    let far = world.send(client(1).select(&offer).far()).ack().yiaddr();
+    let network = world.setup.networks.pop().unwrap();
+    world.restart();
+    world.setup.networks.push(network);
+    world.reload();
+    // The store was read before there was a network to put its lease into.
+    assert_eq!(state(&world, far), AddressState::Bound);
+    let other = client(2).discover().requested(far).far();
+    assert_ne!(world.send(other).offer().yiaddr(), far);
+    world.restart();
+    let reboot = world.send(client(1).reboot(far).far()).ack();
+    assert_eq!(reboot.yiaddr(), far);
+}
+
+#[test]
 fn offers_do_not_survive_a_restart_and_lock_no_address() {
     let mut world = one_address().world();
     world.send(client(1).discover()).offer();

@@ -169,6 +169,19 @@ fn a_memory_is_shown_with_the_end_of_its_lease() {
 }
 
 #[test]
+fn a_lease_that_is_regained_without_an_offer_is_as_long_as_its_client_was_told() {
+    let mut setup = Setup::default();
+    setup.home().rules.affinity = 24 * 3600;
+    let mut world = setup.world();
+    let addr = world.lease(&client(1)).yiaddr();
+    world.pass(3640);
+    assert_eq!(state(&world, addr), AddressState::Remembered);
+    assert_eq!(world.send(client(1).reboot(addr)).ack().yiaddr(), addr);
+    world.pass(3640);
+    assert_eq!(state(&world, addr), AddressState::Remembered);
+}
+
+#[test]
 fn within_the_affinity_a_client_gets_its_address_back_and_the_time_begins_anew() {
     let (mut world, addr) = remembering();
     world.pass(3500);

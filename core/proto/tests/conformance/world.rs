@@ -800,11 +800,14 @@ impl World {
         }
         for subnet in self.config.networks().iter().flat_map(|n| &n.subnets) {
             for addr in subnet.pools.iter().flat_map(|p| p.first..=p.last) {
-                let state = self.config.cell(Space(0), addr).unwrap().load().state();
+                let cell = self.config.cell(Space(0), addr).unwrap();
+                let state = cell.load().state();
+                // Shut: no network had it when the store was read.
+                let is_shut = state == AddressState::Bound && cell.slot() == SlotIndex::NONE.0;
                 let has_owner = owned.contains_key(&addr);
                 let wants_one = match state {
                     AddressState::Free | AddressState::Remembered => false,
-                    AddressState::Held | AddressState::Bound | AddressState::SetAside => true,
+                    AddressState::Held | AddressState::Bound | AddressState::SetAside => !is_shut,
                 };
                 assert_eq!(has_owner, wants_one, "{addr} is {state:?}");
             }

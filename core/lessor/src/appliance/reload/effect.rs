@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use dhcp_proto::address::{AddressState, Space};
+use dhcp_proto::binding::SlotIndex;
 use dhcp_proto::config::{Config, NetworkSpec, OnMove, Prefix, Rules, Spec, SubnetSpec};
 use dhcp_proto::identity::IdentityMode;
 
@@ -61,15 +62,28 @@ impl Effect {
     /// What follows if `spec` takes the place of `running`.
     pub(super) fn of(running: &Config, spec: &Spec) -> Self {
         let layout = Layout::of(spec);
-        let needs_restart = layout.identities(running);
+        let mut needs_restart = layout.identities(running);
+        let mut unread = BTreeSet::new();
         let (mut dropped, mut outside) = (Tally::default(), Tally::default());
         let mut excluded = Tally::default();
         for (space, addr, cell) in running.directory().addresses() {
             if cell.load().state() != AddressState::Bound {
                 continue;
             }
+            let is_unread =
+                cell.slot() == SlotIndex::NONE.0 && running.place_of(space, addr).is_none();
+            if let Some((network, _)) = layout.place(space, addr).filter(|_| is_unread) {
+                unread.insert(format!(
+                    "network {:?}: the store has leases of its addresses, which a start alone reads",
+                    network.name
+                ));
+                continue;
+            }
             match layout.fate(space, addr) {
                 Fate::Served => {}
+                // Reserved while the server runs.
+                Fate::Outside(_) | Fate::Excluded(_)
+                    if running.added().at(space, addr).is_some() => {}
                 Fate::Outside(network) => outside.add(space, network, addr),
                 Fate::Excluded(network) => excluded.add(space, network, addr),
                 Fate::Gone => {
@@ -82,6 +96,7 @@ impl Effect {
                 }
             }
         }
+        needs_restart.extend(unread);
         Self {
             needs_restart,
             dropped: dropped.list(),
@@ -100,7 +115,8 @@ fn tells_apart(identity: IdentityMode, rules: &Rules) -> (IdentityMode, bool) {
 struct Layout<'s> {
     /// By space and first address; they are disjoint.
     subnets: Vec<(Space, &'s NetworkSpec, &'s SubnetSpec)>,
-    reserved: BTreeSet<(Space, Ipv4Addr)>,
+    /// The last address of each reservation by its first: a series has many.
+    reserved: BTreeMap<(Space, Ipv4Addr), Ipv4Addr>,
 }
 
 impl<'s> Layout<'s> {
@@ -114,7 +130,7 @@ impl<'s> Layout<'s> {
         subnets.sort_by_key(|(space, _, subnet)| (*space, subnet.prefix.first()));
         let reserved = networks.flat_map(|network| {
             let reserved = network.reservations.iter();
-            reserved.map(move |reservation| (network.space, reservation.addr))
+            reserved.map(move |r| ((network.space, r.addr), r.last()))
         });
         let reserved = reserved.collect();
         Self { subnets, reserved }
@@ -125,7 +141,7 @@ impl<'s> Layout<'s> {
             return Fate::Gone;
         };
         let within = |(first, last): (Ipv4Addr, Ipv4Addr)| first <= addr && addr <= last;
-        if self.reserved.contains(&(space, addr)) {
+        if self.is_reserved(space, addr) {
             Fate::Served
         } else if subnet.excluded.iter().any(|range| within(*range)) {
             Fate::Excluded(&network.name)
@@ -138,6 +154,12 @@ impl<'s> Layout<'s> {
         } else {
             Fate::Outside(&network.name)
         }
+    }
+
+    fn is_reserved(&self, space: Space, addr: Ipv4Addr) -> bool {
+        // They do not overlap, so the nearest before tells.
+        let before = self.reserved.range(..=(space, addr)).next_back();
+        before.is_some_and(|((of, _), last)| *of == space && addr <= *last)
     }
 
     fn place(&self, space: Space, addr: Ipv4Addr) -> Option<(&'s NetworkSpec, &'s SubnetSpec)> {

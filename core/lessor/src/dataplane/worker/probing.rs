@@ -158,6 +158,17 @@ impl<P: Port, J: Journal> Worker<P, J> {
             parts.settle(over, now);
             return None;
         };
+        let home = parts
+            .snapshot
+            .config
+            .place_of(over.probe.space, over.probe.addr);
+        let is_moved = home.is_none_or(|home| home.network != query.network);
+        if is_moved || parts.other_owner(&query).is_some() {
+            // A reload has put the client or the address elsewhere.
+            parts.counters.silence(server::Silence::ProbeMoot);
+            parts.settle(over, now);
+            return None;
+        }
         let place = (now, &parts.snapshot.config);
         let outcome = server::resume(&query, over, place, &mut parts.shard, &mut parts.journal);
         match parts.carry_out(outcome) {

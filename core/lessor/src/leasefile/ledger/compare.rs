@@ -104,9 +104,17 @@ impl Ledger<'_> {
                 let since = record.time;
                 Err(What::Older { addr, since })
             };
-            match step {
-                Ok(step) => drop(self.reservations.insert(key, Entry { step, ..entry })),
-                Err(what) => self.object(entry.line, what),
+            let is_added = record.kind == RecordKind::ReservationAdded;
+            let other = self.kept.get(&(space, addr)).copied();
+            let other = other.filter(|(_, other)| *other != client && is_added);
+            match (step, other) {
+                // The store's stays, and the file has another one of the address.
+                (Ok(Step::Older), Some((line, _))) => {
+                    let by = Where::Store;
+                    self.object(line, What::ReservedAgain { addr, by });
+                }
+                (Ok(step), _) => drop(self.reservations.insert(key, Entry { step, ..entry })),
+                (Err(what), _) => self.object(entry.line, what),
             }
         } else if record.kind == RecordKind::ReservationAdded
             && let Some((line, _)) = self.kept.get(&(space, addr)).copied()

@@ -54,6 +54,8 @@ pub(super) struct TimeNote {
 struct State {
     kept: Option<Kept>,
     accepted: bool,
+    /// An acceptance is on its way to the disk: the next record says that nothing is held.
+    asked: bool,
 }
 
 /// A hold as this process knows it.
@@ -95,6 +97,7 @@ impl TimeNote {
             state: Mutex::new(State {
                 kept,
                 accepted: false,
+                asked: false,
             }),
             steps: AtomicU64::new(0),
             wanted: AtomicU64::new(0),
@@ -135,7 +138,8 @@ impl TimeNote {
 
     /// The record at wall second `time`, which it is at `now`.
     pub(super) fn record(&self, time: u64, now: Instant) -> Record<'static> {
-        let kept = self.state().kept;
+        let state = *self.state();
+        let kept = state.kept.filter(|_| !state.asked);
         time_record(time, kept.and_then(|kept| self.told(kept, (time, now))))
     }
 
@@ -192,30 +196,29 @@ impl TimeNote {
             (None, Some(Trusted::At(_)) | None) => state.kept,
         };
         state.accepted &= state.kept.is_none();
+        // A new jump is not what the operator saw.
+        state.asked &= jumped.is_none();
         drop(state);
         self.wanted.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Ends the hold, as soon as a record that says so is durable.
+    /// Ends the hold, as soon as a record that says so is durable; until then it is held.
     pub(super) fn accept(&self, patience: Duration) -> Result<(), NotDurable> {
-        let before = std::mem::replace(
-            &mut *self.state(),
-            State {
-                kept: None,
-                accepted: true,
-            },
-        );
+        self.state().asked = true;
         let number = self.wanted.fetch_add(1, Ordering::AcqRel) + 1;
         let until = Instant::now() + patience;
         while self.durable.load(Ordering::Acquire) < number {
             if Instant::now() >= until {
-                let mut state = self.state();
-                if state.kept.is_none() {
-                    *state = before;
-                }
+                self.state().asked = false;
+                // Whatever of it is durable later on is followed by one that says that it is held.
+                self.wanted.fetch_add(1, Ordering::AcqRel);
                 return Err(NotDurable);
             }
             thread::sleep(LOOK);
+        }
+        let mut state = self.state();
+        if core::mem::take(&mut state.asked) {
+            (state.kept, state.accepted) = (None, true);
         }
         Ok(())
     }

@@ -319,13 +319,10 @@ impl Index {
         }
     }
 
-    /// Forgets a reservation that is gone, whose last record `lsn` was dropped. Not if it was made
-    /// again since: while the merge was under way other segments were closed.
-    pub(super) fn forget(&mut self, lsn: Lsn, key: &ReservationKey) {
-        let newest = self.reservations.get(key);
-        if newest.is_some_and(|newest| newest.lsn == lsn) {
-            self.reservations.remove(key);
-        }
+    /// Forgets the reservations that are gone by records up to `upto`: none of these is left.
+    pub(super) fn forget_gone(&mut self, upto: Lsn) {
+        let is_kept = |newest: &Reserved| !newest.removed || newest.lsn > upto;
+        self.reservations.retain(|_, newest| is_kept(newest));
     }
 
     /// How many addresses have a record.
@@ -452,7 +449,7 @@ fn dead(lsn: Lsn, length: u16) -> Option<Dead> {
 }
 
 /// What a record about a reservation is known by.
-pub(super) fn reservation(record: &Record<'_>) -> ReservationKey {
+fn reservation(record: &Record<'_>) -> ReservationKey {
     (
         record.space,
         record.addr.to_bits(),

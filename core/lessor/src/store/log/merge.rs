@@ -14,7 +14,7 @@
 
 use super::Fault;
 use super::frame::{self, Found, FrameKind};
-use super::index::{Index, ReservationKey, reservation};
+use super::index::Index;
 use super::segment::{BLOCK, BLOCK_LEN, Merged, SegmentFile, SegmentHeader};
 use super::window::{SegmentReader, Unreadable};
 use crate::store::batch::{Batch, HEADROOM};
@@ -112,9 +112,7 @@ pub(super) struct Merge<M: Medium> {
     records: u64,
     /// What says that a reservation is gone may go up to this number. Nothing older may be left
     /// behind, and the snapshot has to know it: one that has the reservation still would want it.
-    droppable: Lsn,
-    /// Reservations that are gone, and the last record of each, which was dropped.
-    pub(super) forgotten: Vec<(Lsn, ReservationKey)>,
+    pub(super) droppable: Lsn,
     pub(super) live: u64,
 }
 
@@ -163,7 +161,6 @@ impl<M: Medium> Merge<M> {
                 None => snapshot,
                 Some(_) => Lsn(0),
             },
-            forgotten: Vec::new(),
             live: 0,
         })
     }
@@ -182,7 +179,6 @@ impl<M: Medium> Merge<M> {
             slices: &mut self.slices,
             most: self.slice,
             droppable: self.droppable,
-            forgotten: &mut self.forgotten,
             index,
         };
         if !source.next(|found| copy.batch(found))? {
@@ -284,7 +280,6 @@ struct Copy<'c> {
     slices: &'c mut VecDeque<Batch>,
     most: usize,
     droppable: Lsn,
-    forgotten: &'c mut Vec<(Lsn, ReservationKey)>,
     index: &'c Index,
 }
 
@@ -296,11 +291,9 @@ impl Copy<'_> {
             }
             let record = &placed.record;
             let is_gone = record.kind == RecordKind::ReservationRemoved;
-            if is_gone && placed.lsn <= self.droppable {
-                self.forgotten.push((placed.lsn, reservation(record)));
-                return;
+            if !is_gone || placed.lsn > self.droppable {
+                self.push(placed.lsn, placed.octets);
             }
-            self.push(placed.lsn, placed.octets);
         })
     }
 
@@ -330,7 +323,6 @@ mod tests {
             slices: &mut slices,
             most: slice,
             droppable: Lsn(0),
-            forgotten: &mut Vec::new(),
             index: &Index::default(),
         };
         for length in lengths {

@@ -88,10 +88,9 @@ impl<M: Medium> Housekeeper<M> {
                 self.replaced.push(old.file());
             }
         }
+        // One that may drop such records has all there are up to its last.
+        self.index.forget_gone(merge.droppable.min(element.last));
         self.elements.splice(range, [element]);
-        for (lsn, key) in &merge.forgotten {
-            self.index.forget(*lsn, key);
-        }
         self.view.merges += 1;
         self.view.merged_octets += merge.written();
         self.view.freed_octets += freed.saturating_sub(element.end);

@@ -87,11 +87,9 @@ fn a_reservation_hides_no_binding_and_of_the_time_only_the_newest_counts() {
     assert!(index.is_newest(Lsn(3), &removed));
     assert!(index.is_newest(Lsn(6), &record(RecordKind::Time, 99)));
     assert_eq!(index.marks().latest.0, Lsn(6));
-    let key = reservation(&removed);
-    // Made again since its last record was dropped.
-    index.forget(Lsn(2), &key);
+    index.forget_gone(Lsn(2));
     assert!(index.is_newest(Lsn(3), &removed));
-    index.forget(Lsn(3), &key);
+    index.forget_gone(Lsn(3));
     assert!(!index.is_newest(Lsn(3), &removed));
 }
 
