@@ -5,10 +5,12 @@
     reason = "functions beside the tests fail as tests do"
 )]
 
+#[path = "support/pcap.rs"]
+mod pcap;
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dpdk::{BURST, Port, PortConfig, RxDropped, StartedPort};
 use support::{eal, frame, fresh, pool, receive};
@@ -31,34 +33,6 @@ impl Drop for Folder {
     }
 }
 
-/// Writes `frames` as a capture, in the byte order of this machine.
-fn write(path: &Path, frames: &[Vec<u8>]) {
-    let mut file = Vec::new();
-    file.extend(0xa1b2_c3d4u32.to_ne_bytes());
-    file.extend([2u16, 4].map(u16::to_ne_bytes).concat());
-    file.extend([0u32, 0, 65535, 1].map(u32::to_ne_bytes).concat());
-    for frame in frames {
-        let len = u32::try_from(frame.len()).unwrap();
-        file.extend([0, 0, len, len].map(u32::to_ne_bytes).concat());
-        file.extend(frame);
-    }
-    fs::write(path, file).unwrap();
-}
-
-/// The frames of a capture.
-fn read(path: &Path) -> Vec<Vec<u8>> {
-    let file = fs::read(path).unwrap();
-    let mut rest = &file[24..];
-    let mut frames = Vec::new();
-    while let Some((header, after)) = rest.split_at_checked(16) {
-        let len = u32::from_ne_bytes(header[8..12].try_into().unwrap()) as usize;
-        let (frame, after) = after.split_at(len);
-        frames.push(frame.to_vec());
-        rest = after;
-    }
-    frames
-}
-
 /// A frame of 90 octets behind two VLAN tags, the outer one of 802.1ad.
 fn double_tagged() -> Vec<u8> {
     let mut frame = vec![0xff; 6];
@@ -72,7 +46,7 @@ fn frames_pass_as_they_are_with_both_tags_in_place() {
     let folder = Folder::new();
     let (from, to) = (folder.0.join("from.pcap"), folder.0.join("to.pcap"));
     let sent = vec![vec![1; 60], double_tagged(), vec![2; 1514]];
-    write(&from, &sent);
+    pcap::write(&from, &sent);
     let pool = pool(255);
     let (name, from, to) = (fresh("net_pcap"), from.display(), to.display());
     let device = format!("{name},rx_pcap={from},tx_pcap={to}");
@@ -91,7 +65,7 @@ fn frames_pass_as_they_are_with_both_tags_in_place() {
     assert_eq!(tx[0].transmit(&mut burst), 3);
     drop((rx, tx));
     port.close().unwrap();
-    assert_eq!(read(&folder.0.join("to.pcap")), sent);
+    assert_eq!(pcap::read(&folder.0.join("to.pcap")), sent);
     assert_eq!(pool.available(), 255);
 }
 
@@ -99,7 +73,7 @@ fn frames_pass_as_they_are_with_both_tags_in_place() {
 fn a_frame_of_more_than_one_segment_is_dropped_and_counted() {
     let folder = Folder::new();
     let from = folder.0.join("from.pcap");
-    write(
+    pcap::write(
         &from,
         &[vec![1; 60], vec![2; 5000], vec![3; 60], vec![4; 2049]],
     );
@@ -134,6 +108,6 @@ fn a_shared_frame_is_sent_once_for_each_holder() {
     assert_eq!((kept.holders(), kept.data()), (1, &[6; 100][..]));
     drop((kept, rx, tx));
     port.close().unwrap();
-    assert_eq!(read(&to), vec![vec![6; 100]; 3]);
+    assert_eq!(pcap::read(&to), vec![vec![6; 100]; 3]);
     assert_eq!(pool.available(), 255);
 }

@@ -115,6 +115,24 @@ impl Lab {
         }
     }
 
+    /// A new namespace, plugged into `link` by its `eth0`.
+    #[must_use]
+    pub fn plugged(&self, link: &Link, role: &str) -> Namespace {
+        let namespace = self.namespace(role);
+        link.plug(&namespace, "eth0");
+        namespace
+    }
+
+    /// A relay's namespace and a server's on a link of their own; the relay has `giaddr`.
+    #[must_use]
+    pub fn relay_and_server(&self, giaddr: Ipv4Addr, prefix_len: u8) -> (Namespace, Namespace) {
+        let link = self.link("link");
+        let relay = self.plugged(&link, "relay");
+        let server = self.plugged(&link, "server");
+        relay.ip(&format!("addr add {giaddr}/{prefix_len} dev eth0"));
+        (relay, server)
+    }
+
     /// Prints the ends of all logs, for the reader of a failure.
     fn print_logs(&self) {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();

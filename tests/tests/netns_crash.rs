@@ -89,12 +89,7 @@ fn every_ack_that_a_client_saw_outlives_kill_nine() {
         return;
     }
     let lab = Lab::new();
-    let link = lab.link("link");
-    let relay = lab.namespace("relay");
-    let server = lab.namespace("server");
-    link.plug(&relay, "eth0");
-    link.plug(&server, "eth0");
-    relay.ip(&format!("addr add {GIADDR}/16 dev eth0"));
+    let (relay, server) = lab.relay_and_server(GIADDR, 16);
     let store = lab.dir().join("leases");
     let config = Config {
         address: format!("{SERVER}/16"),

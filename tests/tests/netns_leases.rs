@@ -24,12 +24,7 @@ fn clients_renew_what_was_imported() {
         return;
     }
     let lab = Lab::new();
-    let link = lab.link("link");
-    let relay = lab.namespace("relay");
-    let server = lab.namespace("server");
-    link.plug(&relay, "eth0");
-    link.plug(&server, "eth0");
-    relay.ip(&format!("addr add {GIADDR}/24 dev eth0"));
+    let (relay, server) = lab.relay_and_server(GIADDR, 24);
     let store = lab.dir().join(server.role()).join("store");
     let config = Config::new("10.77.0.10-10.77.0.99");
     let mut server = Lessor::start(&lab, &server, &config);

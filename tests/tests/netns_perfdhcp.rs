@@ -10,7 +10,7 @@
 use std::net::Ipv4Addr;
 
 use lessor_tests::config::Config;
-use lessor_tests::lab::{Lab, Namespace};
+use lessor_tests::lab::Lab;
 use lessor_tests::lessor::Lessor;
 use lessor_tests::may_make_namespaces;
 use lessor_tests::perfdhcp::{Load, Perfdhcp, Report};
@@ -19,18 +19,6 @@ use serde_json::Value;
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 
-/// A relay's namespace and a server's, on one link.
-fn site(lab: &Lab) -> (Namespace, Namespace) {
-    let link = lab.link("link");
-    let relay = lab.namespace("relay");
-    let server = lab.namespace("server");
-    link.plug(&relay, "eth0");
-    link.plug(&server, "eth0");
-    relay.ip(&format!("addr add {RELAY}/24 dev eth0"));
-    (relay, server)
-}
-
-/// What the server says of itself agrees with what its clients have seen.
 fn compare(server: &Lessor, reports: &[Report]) {
     let stats: Value = serde_json::from_str(&server.cli(&["stats", "--json"])).unwrap();
     let count = |group: &str, name: &str| stats["counters"][group][name].as_u64().unwrap();
@@ -52,7 +40,7 @@ fn perfdhcp_has_all_answers_behind_one_relay() {
         return;
     }
     let lab = Lab::new();
-    let (relay, server) = site(&lab);
+    let (relay, server) = lab.relay_and_server(RELAY, 24);
     relay.ip("addr add 10.78.0.1/32 dev eth0");
     let mut config = Config::new("10.78.1.0-10.78.255.200");
     config.subnet = "10.78.0.0/16".into();
@@ -81,7 +69,7 @@ fn perfdhcp_has_all_answers_behind_many_relays() {
         return;
     }
     let lab = Lab::new();
-    let (relay, server) = site(&lab);
+    let (relay, server) = lab.relay_and_server(RELAY, 24);
     let mut config = Config::new("10.78.1.0-10.78.255.200");
     config.workers = 2;
     config.subnet = "10.78.0.0/16".into();

@@ -23,15 +23,9 @@ use lessor_tests::lessor::{Lessor, State};
 use lessor_tests::may_make_namespaces;
 use lessor_tests::relay::Dhcrelay;
 
-fn plugged(lab: &Lab, link: &Link, role: &str) -> Namespace {
-    let namespace = lab.namespace(role);
-    link.plug(&namespace, INTERFACE);
-    namespace
-}
-
 /// A host that has all addresses of a pool but the last.
 fn squatter(lab: &Lab, link: &Link, addresses: &[Ipv4Addr]) -> Namespace {
-    let squatter = plugged(lab, link, "squatter");
+    let squatter = lab.plugged(link, "squatter");
     for addr in addresses {
         squatter.ip(&format!("addr add {addr}/24 dev {INTERFACE}"));
     }
@@ -64,8 +58,8 @@ fn a_client_gets_another_address_than_a_host_of_its_link_has() {
     let link = lab.link("link");
     let taken = [10, 11, 12].map(|n| Ipv4Addr::new(10, 77, 0, n));
     let _squatter = squatter(&lab, &link, &taken);
-    let client = plugged(&lab, &link, "client");
-    let server = plugged(&lab, &link, "server");
+    let client = lab.plugged(&link, "client");
+    let server = lab.plugged(&link, "server");
     let config = Config {
         probe: "auto".into(),
         ..Config::new("10.77.0.10-10.77.0.13")
@@ -86,12 +80,12 @@ fn a_client_behind_a_relay_gets_another_address_than_a_host_there_has() {
     let taken = [10, 11].map(|n| Ipv4Addr::new(10, 80, 0, n));
     let squatter = squatter(&lab, &access, &taken);
     squatter.ip("route add default via 10.80.0.1");
-    let client = plugged(&lab, &access, "client");
-    let relay = plugged(&lab, &access, "relay");
+    let client = lab.plugged(&access, "client");
+    let relay = lab.plugged(&access, "relay");
     core.plug(&relay, "eth1");
     relay.ip("addr add 10.80.0.1/24 dev eth0");
     relay.ip("addr add 10.77.0.2/24 dev eth1");
-    let server = plugged(&lab, &core, "server");
+    let server = lab.plugged(&core, "server");
     let config = Config {
         probe: "auto".into(),
         subnet: "10.80.0.0/24".into(),

@@ -31,12 +31,7 @@ fn clients_keep_their_leases_while_the_file_changes() {
         return;
     }
     let lab = Lab::new();
-    let link = lab.link("link");
-    let relay = lab.namespace("relay");
-    let server = lab.namespace("server");
-    link.plug(&relay, "eth0");
-    link.plug(&server, "eth0");
-    relay.ip(&format!("addr add {GIADDR}/24 dev eth0"));
+    let (relay, server) = lab.relay_and_server(GIADDR, 24);
     let mut config = Config::new("10.77.0.10-10.77.0.99");
     config.workers = 2;
     let mut server = Lessor::start(&lab, &server, &config);

@@ -13,18 +13,12 @@ use lessor_tests::agent::{Acquire, Agent, Answer, Query, Request, Subscriber};
 use lessor_tests::clients::{Client, Dhclient, Event, INTERFACE};
 use lessor_tests::config::Config;
 use lessor_tests::dnsmasq::{Dnsmasq, Range};
-use lessor_tests::lab::{Lab, Link, Namespace};
+use lessor_tests::lab::{Lab, Link};
 use lessor_tests::lessor::{Lessor, State};
 use lessor_tests::relay::Dhcrelay;
 use lessor_tests::{may_make_namespaces, wait};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-
-fn plugged(lab: &Lab, link: &Link, role: &str) -> Namespace {
-    let namespace = lab.namespace(role);
-    link.plug(&namespace, "eth0");
-    namespace
-}
 
 #[test]
 fn two_hundred_clients_at_once_get_an_address_each() {
@@ -33,8 +27,8 @@ fn two_hundred_clients_at_once_get_an_address_each() {
     }
     let lab = Lab::new();
     let link = lab.link("link");
-    let clients = plugged(&lab, &link, "clients");
-    let server = plugged(&lab, &link, "server");
+    let clients = lab.plugged(&link, "clients");
+    let server = lab.plugged(&link, "server");
     let server = Lessor::start(&lab, &server, &Config::new("10.77.0.10-10.77.0.209"));
     let mut agent = Agent::direct(&clients, "eth0");
     let mut acquire = Acquire::new(1, 200);
@@ -55,12 +49,12 @@ fn a_client_behind_debians_relay_obtains_renews_rebinds_and_releases() {
     }
     let lab = Lab::new();
     let (access, core) = (lab.link("access"), lab.link("core"));
-    let client = plugged(&lab, &access, "client");
-    let relay = plugged(&lab, &access, "relay");
+    let client = lab.plugged(&access, "client");
+    let relay = lab.plugged(&access, "relay");
     core.plug(&relay, "eth1");
     relay.ip("addr add 10.80.0.1/24 dev eth0");
     relay.ip("addr add 10.77.0.2/24 dev eth1");
-    let server = plugged(&lab, &core, "server");
+    let server = lab.plugged(&core, "server");
     let config = Config {
         subnet: "10.80.0.0/24".into(),
         router: Ipv4Addr::new(10, 80, 0, 1),
@@ -96,11 +90,11 @@ fn gives_way(lab: &Lab, link: &Link) {
         offer_hold: "1h".into(),
         ..Config::new("10.77.0.50-10.77.0.50")
     };
-    let second = plugged(lab, link, "second");
+    let second = lab.plugged(link, "second");
     let _second = Lessor::start(lab, &second, &config);
     let only = Ipv4Addr::new(10, 77, 0, 50);
 
-    let clients = plugged(lab, link, "clients");
+    let clients = lab.plugged(link, "clients");
     let mut agent = Agent::direct(&clients, INTERFACE);
     for subscriber in 1..=3 {
         let offers = agent.collect_offers(Subscriber(subscriber), 2);
@@ -125,7 +119,7 @@ fn the_address_of_a_server_not_chosen_is_free_again_beside_another_lessor() {
         lease_time: "4h".into(),
         ..Config::new("10.77.0.10-10.77.0.40")
     };
-    let first = plugged(&lab, &link, "first");
+    let first = lab.plugged(&link, "first");
     let first = Lessor::start(&lab, &first, &config);
     gives_way(&lab, &link);
     assert_eq!(first.active().len(), 3);
@@ -138,7 +132,7 @@ fn the_address_of_a_server_not_chosen_is_free_again_beside_dnsmasq() {
     }
     let lab = Lab::new();
     let link = lab.link("link");
-    let first = plugged(&lab, &link, "first");
+    let first = lab.plugged(&link, "first");
     first.ip(&format!("addr add {SERVER}/24 dev eth0"));
     let range = Range {
         first: Ipv4Addr::new(10, 77, 0, 10),

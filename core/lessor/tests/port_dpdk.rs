@@ -6,10 +6,13 @@
     reason = "functions beside the tests fail as tests do"
 )]
 
+#[path = "../../../dpdk/tests/support/pcap.rs"]
+mod pcap;
+
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::process;
 use std::sync::Arc;
-use std::{fs, process};
 
 use dhcp_proto::address::Directory;
 use dhcp_proto::config::{Config, Link, LinkAddress, Prefix, Spec};
@@ -77,34 +80,6 @@ fn echo_request(data: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// Writes `frames` as a capture, in the byte order of this machine.
-fn write_pcap(path: &Path, frames: &[Vec<u8>]) {
-    let mut file = Vec::new();
-    file.extend(0xa1b2_c3d4u32.to_ne_bytes());
-    file.extend([2u16, 4].map(u16::to_ne_bytes).concat());
-    file.extend([0u32, 0, 65535, 1].map(u32::to_ne_bytes).concat());
-    for frame in frames {
-        let len = u32::try_from(frame.len()).unwrap();
-        file.extend([0, 0, len, len].map(u32::to_ne_bytes).concat());
-        file.extend(frame);
-    }
-    fs::write(path, file).unwrap();
-}
-
-/// The frames of a capture.
-fn read_pcap(path: &Path) -> Vec<Vec<u8>> {
-    let file = fs::read(path).unwrap();
-    let mut rest = &file[24..];
-    let mut frames = Vec::new();
-    while let Some((header, after)) = rest.split_at_checked(16) {
-        let len = u32::from_ne_bytes(header[8..12].try_into().unwrap()) as usize;
-        let (frame, after) = after.split_at(len);
-        frames.push(frame.to_vec());
-        rest = after;
-    }
-    frames
-}
-
 /// What `net_pcap` gives its first device.
 const OUR_MAC: Mac = Mac([2, 0x70, 0x63, 0x61, 0x70, 0]);
 
@@ -135,7 +110,7 @@ fn open(from: &Path, to: &Path) -> (&'static Mempool, StartedPort) {
 fn exchange(frames: &[Vec<u8>], counters: &Counters) -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-    write_pcap(&from, frames);
+    pcap::write(&from, frames);
     let (
         pool,
         StartedPort {
@@ -165,7 +140,7 @@ fn exchange(frames: &[Vec<u8>], counters: &Counters) -> Vec<Vec<u8>> {
     drop((ports, rx, tx));
     port.close().unwrap();
     assert_eq!(pool.available(), 255, "each buffer was sent or freed");
-    read_pcap(&to)
+    pcap::read(&to)
 }
 
 #[test]

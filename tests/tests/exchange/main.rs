@@ -18,10 +18,13 @@ mod faults;
 mod fence;
 mod flood;
 mod frames;
+#[path = "../../../dpdk/tests/support/pcap.rs"]
+mod pcap;
 mod probing;
 mod reload;
 mod reservations;
 mod rig;
+mod rounds;
 mod slow;
 mod tagged;
 mod team;

@@ -4,7 +4,8 @@
 //! `RELOAD_SEED=n` plays other rounds.
 
 use crate::frames::{Client, client, numbered};
-use crate::rig::{self, Sent, link, network, spec, subnet};
+use crate::rig::{self, link, network, spec, subnet};
+use crate::rounds::{Crowd, Said};
 use crate::team::{Dice, Size, Team};
 use dhcp_proto::address::AddressState;
 use dhcp_proto::config::{PoolSpec, Spec};
@@ -177,25 +178,12 @@ fn a_worker_that_hangs_refuses_the_next_changes_and_loses_none() {
     team.is_sound();
 }
 
-/// A client of the rounds: it takes an answer to its newest message only.
-#[derive(Debug, Clone, Copy, Default)]
-struct Model {
-    xid: u32,
-    offered: Option<Ipv4Addr>,
-    has: Option<Ipv4Addr>,
-}
-
 /// Clients, messages, polls, commits and reloads in an order that a seed decides.
 struct Round {
-    team: Team,
-    dice: Dice,
-    clients: Vec<Model>,
-    acks: u32,
+    crowd: Crowd,
     reloads: u32,
-    xid: u32,
 }
 
-const CLIENTS: u16 = 24;
 const STEPS: u32 = 1500;
 
 impl Round {
@@ -207,15 +195,9 @@ impl Round {
             places: [8, 64][dice.roll(2)],
             ..Size::of(workers)
         };
-        let mut team = Team::new(size, Self::layout(0));
-        team.dice = Dice(dice.0 ^ 1);
         Self {
-            team,
-            dice,
-            clients: vec![Model::default(); CLIENTS.into()],
-            acks: 0,
+            crowd: Crowd::new(Team::new(size, Self::layout(0)), dice),
             reloads: 0,
-            xid: 0,
         }
     }
 
@@ -254,69 +236,18 @@ impl Round {
         spec
     }
 
-    /// One message of some client into some queue, twice at times.
     fn speak(&mut self) {
-        let n = self.dice.roll(CLIENTS.into());
-        self.xid += 1;
-        let mut frame = numbered(u16::try_from(n).unwrap());
-        frame.xid = self.xid;
-        let model = &mut self.clients[n];
-        model.xid = self.xid;
-        let message = match (model.has, model.offered.take()) {
-            (Some(addr), _) => match self.dice.roll(8) {
-                0..4 => frame.renew(addr),
-                4..6 => frame.reboot(addr),
-                6 => frame.discover(),
-                _ => return self.release(n, &frame.release(addr)),
-            },
-            (None, Some(addr)) => frame.request(addr),
-            (None, None) => frame.discover(),
-        };
-        for _ in 0..=usize::from(self.dice.roll(10) == 0) {
-            let queue = self.dice.roll(self.team.size.queues);
-            self.team.give(queue, &message.frame());
-        }
-    }
-
-    /// A RELEASE is not to be overtaken by what the client says next.
-    fn release(&mut self, n: usize, message: &Client) {
-        self.team.give(0, &message.frame());
-        self.clients[n].has = None;
-        self.team.settle();
-    }
-
-    fn hear(&mut self) {
-        for (_, sent) in self.team.replies() {
-            self.take(&sent);
-        }
-    }
-
-    fn take(&mut self, sent: &Sent) {
-        let (kind, addr) = (sent.kind, sent.yiaddr);
-        let n = usize::from(u16::from_be_bytes([sent.chaddr.0[4], sent.chaddr.0[5]]));
-        let mut holders = self.clients.iter().enumerate();
-        let other = holders.find(|(m, model)| *m != n && model.has == Some(addr));
-        assert!(
-            kind == MessageType::Nak || other.is_none(),
-            "{addr} has another holder than {n}"
-        );
-        let model = &mut self.clients[n];
-        if model.xid != sent.xid {
-            return;
-        }
-        if kind == MessageType::Offer {
-            model.offered = Some(addr);
-        } else if kind == MessageType::Ack {
-            model.has = Some(addr);
-            self.acks += 1;
-        } else {
-            (model.has, model.offered) = (None, None);
-        }
+        self.crowd.speak(|roll, client, addr| match roll {
+            0..4 => Said::Keeps(client.renew(addr)),
+            4..6 => Said::Keeps(client.reboot(addr)),
+            6 => Said::Keeps(client.discover()),
+            _ => Said::LeavesInOrder(client.release(addr)),
+        });
     }
 
     fn reload(&mut self) {
-        let which = self.dice.roll(6);
-        let publisher = &self.team.publisher;
+        let which = self.crowd.dice.roll(6);
+        let publisher = &self.crowd.team.publisher;
         let taken = publisher.publish::<NotTaken>(|previous, done| {
             Ok(rig::successor(Self::layout(which), previous, done))
         });
@@ -324,68 +255,61 @@ impl Round {
     }
 
     fn step(&mut self) {
-        let workers = usize::from(self.team.size.workers);
-        let worker = self.dice.roll(workers);
-        match self.dice.roll(24) {
+        let Crowd { team, dice, .. } = &mut self.crowd;
+        let worker = dice.roll(team.size.workers.into());
+        match dice.roll(24) {
             0..9 => self.speak(),
-            9..17 => self.team.poll(worker),
+            9..17 => team.poll(worker),
             17..19 => {
-                self.team.commit_of(worker);
+                team.commit_of(worker);
             }
-            19..21 => self.team.housekeep_of(worker),
+            19..21 => team.housekeep_of(worker),
             21 => self.reload(),
             22 => {
-                self.team.publisher.tend();
+                team.publisher.tend();
             }
-            _ => self.team.pass(200),
+            _ => team.pass(200),
         }
-        self.hear();
+        self.crowd.hear();
     }
 
     fn play(mut self) {
         for _ in 0..STEPS {
             self.step();
         }
-        self.team.commit();
-        self.hear();
-        assert!(self.acks > 50, "too little happened: {}", self.acks);
+        self.crowd.settle_up();
         assert!(self.reloads > 20, "too few reloads: {}", self.reloads);
-        let mut owners = BTreeMap::new();
-        for (n, model) in (0..).zip(&self.clients) {
-            if let Some(addr) = model.has {
-                let owner = self.team.owner_of(&numbered(n));
-                self.team.is_bound_by(addr, owner);
-                assert_eq!(owners.insert(addr, n), None);
-            }
-        }
         self.end();
     }
 
     /// When all leases are over nothing is left of them but memories, and each address of the
     /// pools can be had.
-    fn end(mut self) {
+    fn end(self) {
+        let Crowd {
+            mut team, mut dice, ..
+        } = self.crowd;
         for _ in 0..20 {
-            self.team.pass(1);
+            team.pass(1);
         }
-        self.team.publish(Self::layout(0));
+        team.publish(Self::layout(0));
         for _ in 0..20 {
-            self.team.pass(1);
+            team.pass(1);
         }
-        assert!(self.team.publisher.tend());
-        self.team.pass(4_000_000);
+        assert!(team.publisher.tend());
+        team.pass(4_000_000);
         for _ in 0..20 {
-            self.team.pass(40_000);
+            team.pass(40_000);
         }
         let mut got = BTreeMap::new();
         for n in 1000..1032 {
-            let queue = self.dice.roll(self.team.size.queues);
-            let (_, offer) = self.team.ask(queue, &numbered(n).discover());
+            let queue = dice.roll(team.size.queues);
+            let (_, offer) = team.ask(queue, &numbered(n).discover());
             assert_eq!(got.insert(offer.yiaddr, n), None, "{got:?}");
-            self.team.ask(queue, &numbered(n).request(offer.yiaddr));
-            assert_eq!(self.team.word(offer.yiaddr).state(), AddressState::Bound);
+            team.ask(queue, &numbered(n).request(offer.yiaddr));
+            assert_eq!(team.word(offer.yiaddr).state(), AddressState::Bound);
         }
         assert_eq!(got.len(), 32);
-        self.team.is_sound();
+        team.is_sound();
     }
 }
 

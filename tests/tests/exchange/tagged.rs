@@ -1,6 +1,7 @@
 //! VLANs by the range: one link for all of them, and each reply with the tags of its query.
 
 use crate::frames::{Client, SERVER_MAC, client};
+use crate::pcap;
 use crate::rig::{self, Alone, NOW, Rig, parse, spec};
 use dhcp_proto::config::{Link, Spec, Vlans};
 use dhcp_wire::arp::{self, Arp, Op, Station};
@@ -12,8 +13,7 @@ use lessor::dataplane::port::RxChecksum;
 use lessor::dataplane::port_dpdk::DpdkPort;
 use lessor::dataplane::port_mem::MemFrame;
 use std::net::Ipv4Addr;
-use std::path::Path;
-use std::{fs, process};
+use std::process;
 
 const RELAY: Station = Station {
     mac: Mac([2, 0x77, 0, 0, 0, 1]),
@@ -158,33 +158,6 @@ fn nothing_is_sent_into_a_range_that_nothing_came_from() {
     assert_eq!(rig.count(Group::Drops, "no_route"), 1);
 }
 
-/// Writes `frames` as a capture, in the byte order of this machine.
-fn write_pcap(path: &Path, frames: &[Vec<u8>]) {
-    let mut file = Vec::new();
-    file.extend(0xa1b2_c3d4_u32.to_ne_bytes());
-    file.extend([2u16, 4].map(u16::to_ne_bytes).concat());
-    file.extend([0u32, 0, 65535, 1].map(u32::to_ne_bytes).concat());
-    for frame in frames {
-        let len = u32::try_from(frame.len()).unwrap();
-        file.extend([0, 0, len, len].map(u32::to_ne_bytes).concat());
-        file.extend(frame);
-    }
-    fs::write(path, file).unwrap();
-}
-
-fn read_pcap(path: &Path) -> Vec<Vec<u8>> {
-    let file = fs::read(path).unwrap();
-    let mut rest = &file[24..];
-    let mut frames = Vec::new();
-    while let Some((header, after)) = rest.split_at_checked(16) {
-        let len = u32::from_ne_bytes(header[8..12].try_into().unwrap()) as usize;
-        let (frame, after) = after.split_at(len);
-        frames.push(frame.to_vec());
-        rest = after;
-    }
-    frames
-}
-
 /// `net_af_packet` gives a stripped tag back as 802.1Q always; `net_pcap` leaves all as they are.
 #[test]
 fn c166_a_driver_receives_and_sends_tags_of_802_1q_and_802_1ad() {
@@ -208,7 +181,7 @@ fn c166_a_driver_receives_and_sends_tags_of_802_1q_and_802_1ad() {
     let frames = (1..)
         .zip(&kinds)
         .map(|(n, (tags, _))| tagged(n, *tags).discover().frame());
-    write_pcap(&from, &frames.collect::<Vec<_>>());
+    pcap::write(&from, &frames.collect::<Vec<_>>());
     let device = format!(
         "net_pcap0,rx_pcap={},tx_pcap={}",
         from.display(),
@@ -231,7 +204,7 @@ fn c166_a_driver_receives_and_sends_tags_of_802_1q_and_802_1ad() {
     worker.poll(NOW);
     drop((worker, drain, inquiry));
     port.close().unwrap();
-    let sent = read_pcap(&to);
+    let sent = pcap::read(&to);
     assert_eq!(sent.len(), kinds.len());
     for (frame, (tags, net)) in sent.iter().zip(kinds) {
         assert_eq!(Ethernet::parse(frame).unwrap().tags(), tags);

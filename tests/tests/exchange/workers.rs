@@ -3,7 +3,8 @@
 //! `WORKERS_SEED=n` plays other rounds.
 
 use crate::frames::{Client, client, numbered};
-use crate::rig::{Sent, spec};
+use crate::rig::spec;
+use crate::rounds::{Crowd, Said};
 use crate::team::{Dice, Size, Team};
 use dhcp_proto::config::{Reservation, Spec};
 use dhcp_proto::identity::IdentityMode;
@@ -11,7 +12,6 @@ use dhcp_wire::dhcp::MessageType;
 use dhcp_wire::ethernet::Tag;
 use lessor::dataplane::counters::Group;
 use lessor::dataplane::port_mem::MemFrame;
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 /// Clients whose owner is not the worker of queue 0.
@@ -305,139 +305,38 @@ fn one_address_and_1000_clients_in_one_burst_on_two_workers() {
     team.is_sound();
 }
 
-/// A client of the rounds: it takes an answer to its newest message only.
-#[derive(Debug, Clone, Copy, Default)]
-struct Model {
-    xid: u32,
-    offered: Option<Ipv4Addr>,
-    has: Option<Ipv4Addr>,
-}
-
-struct Round {
-    team: Team,
-    dice: Dice,
-    clients: Vec<Model>,
-    acks: u32,
-    xid: u32,
-}
-
-const CLIENTS: u16 = 24;
 const STEPS: u32 = 1500;
 
-impl Round {
-    fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed);
-        let workers = 2 + u8::try_from(dice.roll(3)).unwrap();
-        let size = Size {
-            queues: 1 + dice.roll(workers.into()),
-            places: [2, 8, 64][dice.roll(3)],
-            ..Size::of(workers)
-        };
-        let mut team = Team::new(size, pool_of(16));
-        team.dice = Dice(dice.0 ^ 1);
-        Self {
-            team,
-            dice,
-            clients: vec![Model::default(); CLIENTS.into()],
-            acks: 0,
-            xid: 0,
+/// Messages, polls and commits in an order that a seed decides.
+fn play(seed: u64) {
+    let mut dice = Dice(seed);
+    let workers = 2 + u8::try_from(dice.roll(3)).unwrap();
+    let size = Size {
+        queues: 1 + dice.roll(workers.into()),
+        places: [2, 8, 64][dice.roll(3)],
+        ..Size::of(workers)
+    };
+    let mut crowd = Crowd::new(Team::new(size, pool_of(16)), dice);
+    for _ in 0..STEPS {
+        let Crowd { team, dice, .. } = &mut crowd;
+        match dice.roll(10) {
+            0..4 => crowd.speak(|roll, client, addr| match roll {
+                0..3 => Said::Keeps(client.renew(addr)),
+                3..5 => Said::Keeps(client.reboot(addr)),
+                5 => Said::Keeps(client.discover()),
+                6 => Said::Leaves(client.release(addr)),
+                _ => Said::Leaves(client.decline(addr)),
+            }),
+            4..8 => team.poll(dice.roll(workers.into())),
+            8 => {
+                team.commit_of(dice.roll(workers.into()));
+            }
+            _ => team.pass(500),
         }
+        crowd.hear();
     }
-
-    /// One message of some client into some queue, twice at times.
-    fn speak(&mut self) {
-        let n = self.dice.roll(CLIENTS.into());
-        self.xid += 1;
-        let mut frame = numbered(u16::try_from(n).unwrap());
-        frame.xid = self.xid;
-        let model = &mut self.clients[n];
-        model.xid = self.xid;
-        let message = match (model.has, model.offered.take()) {
-            (Some(addr), _) => match self.dice.roll(8) {
-                0..3 => frame.renew(addr),
-                3..5 => frame.reboot(addr),
-                5 => frame.discover(),
-                last => {
-                    model.has = None;
-                    if last == 6 {
-                        frame.release(addr)
-                    } else {
-                        frame.decline(addr)
-                    }
-                }
-            },
-            (None, Some(addr)) => frame.request(addr),
-            (None, None) => frame.discover(),
-        };
-        for _ in 0..=usize::from(self.dice.roll(10) == 0) {
-            let queue = self.dice.roll(self.team.size.queues);
-            self.team.give(queue, &message.frame());
-        }
-    }
-
-    fn hear(&mut self) {
-        for (
-            _,
-            Sent {
-                kind,
-                yiaddr,
-                xid,
-                chaddr,
-                ..
-            },
-        ) in self.team.replies()
-        {
-            let n = usize::from(u16::from_be_bytes([chaddr.0[4], chaddr.0[5]]));
-            let holders = self.clients.iter().enumerate();
-            let other = holders.filter(|(m, model)| *m != n && model.has == Some(yiaddr));
-            if kind != MessageType::Nak {
-                assert_eq!(other.count(), 0, "{yiaddr} has another holder than {n}");
-            }
-            let model = &mut self.clients[n];
-            if model.xid != xid {
-                continue;
-            }
-            if kind == MessageType::Offer {
-                model.offered = Some(yiaddr);
-            } else if kind == MessageType::Ack {
-                model.has = Some(yiaddr);
-                self.acks += 1;
-            } else {
-                (model.has, model.offered) = (None, None);
-            }
-        }
-    }
-
-    fn play(mut self) {
-        for _ in 0..STEPS {
-            let workers = usize::from(self.team.size.workers);
-            match self.dice.roll(10) {
-                0..4 => self.speak(),
-                4..8 => {
-                    let worker = self.dice.roll(workers);
-                    self.team.poll(worker);
-                }
-                8 => {
-                    let worker = self.dice.roll(workers);
-                    self.team.commit_of(worker);
-                }
-                _ => self.team.pass(500),
-            }
-            self.hear();
-        }
-        self.team.commit();
-        self.hear();
-        assert!(self.acks > 50, "too little happened: {}", self.acks);
-        self.team.is_sound();
-        let mut owners = BTreeMap::new();
-        for (n, model) in (0..).zip(&self.clients) {
-            if let Some(addr) = model.has {
-                self.team
-                    .is_bound_by(addr, self.team.owner_of(&numbered(n)));
-                assert_eq!(owners.insert(addr, n), None);
-            }
-        }
-    }
+    crowd.settle_up();
+    crowd.team.is_sound();
 }
 
 #[test]
@@ -445,6 +344,6 @@ fn no_address_has_two_holders_in_whatever_order_the_workers_poll() {
     let seed: u64 = std::env::var("WORKERS_SEED").map_or(1, |seed| seed.parse().expect("a number"));
     for round in 0..40 {
         eprintln!("WORKERS_SEED={seed}, round {round}");
-        Round::new(seed.wrapping_mul(1000).wrapping_add(round)).play();
+        play(seed.wrapping_mul(1000).wrapping_add(round));
     }
 }
