@@ -2,11 +2,11 @@
 //! worker can tell whose it is.
 
 use super::agent::{AgentInfo, Directions};
-use super::query::{Arrival, Client, Path, Query, hardware_identity};
+use super::query::{Arrival, Client, Path, Query, client_identity, hardware_identity};
 use super::silence::Silence;
 use crate::circuit;
 use crate::config::{Config, Gate, Link, LinkIndex, Network, OnMove, Place};
-use crate::identity::{HashKey, Identity, IdentityMode, Kind};
+use crate::identity::{HashKey, Identity, IdentityMode};
 use core::net::Ipv4Addr;
 use dhcp_wire::dhcp::{Message, MessageType, Options, code};
 
@@ -279,10 +279,8 @@ impl Seen<'_> {
 
     /// Option 61, RFC 2131 §4.2, RFC 6842; not if it is too short (C87) or says nothing (C158).
     fn client_id(&self) -> Option<Identity> {
-        let value = self.options.get(code::CLIENT_ID)?;
-        let mut octets = [0; crate::record::MAX_IDENTITY - 1];
-        let len = value.copy_to(&mut octets)?;
-        let id = octets.get(..len)?;
+        let identity = client_identity(self.options)?;
+        let (_kind, id) = identity.as_slice().split_first()?;
         let (_, rest) = id.split_first()?;
         let says_nothing = rest.is_empty()
             || rest.iter().all(|octet| *octet == 0)
@@ -294,7 +292,7 @@ impl Seen<'_> {
         if says_nothing || is_ignored() {
             return None;
         }
-        Identity::new(Kind::ClientId, &[id])
+        Some(identity)
     }
 
     /// htype and chaddr, unless the address is missing or all zero (C159).

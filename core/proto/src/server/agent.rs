@@ -20,22 +20,30 @@ impl<'a> AgentInfo<'a> {
         value.map(Self)
     }
 
-    /// What `then` makes of its sub-options; `None` too if several instances make more than a
-    /// binding stores.
+    /// What `then` makes of its octets; `None` if several instances make more than a binding
+    /// stores.
     #[inline]
-    pub fn read<T>(&self, then: impl FnOnce(SubOptions<'_>) -> Option<T>) -> Option<T> {
+    pub fn octets<T>(&self, then: impl FnOnce(&[u8]) -> T) -> Option<T> {
         match self.0.contiguous() {
-            Some(octets) => then(SubOptions::new(octets)),
+            Some(octets) => Some(then(octets)),
             None => self.joined(then),
         }
     }
 
+    /// What `then` makes of its sub-options; `None` too if several instances make more than a
+    /// binding stores.
+    #[inline]
+    pub fn read<T>(&self, then: impl FnOnce(SubOptions<'_>) -> Option<T>) -> Option<T> {
+        self.octets(|octets| then(SubOptions::new(octets)))
+            .flatten()
+    }
+
     /// RFC 3396 §5: it may be split anywhere.
     #[cold]
-    fn joined<T>(&self, then: impl FnOnce(SubOptions<'_>) -> Option<T>) -> Option<T> {
+    fn joined<T>(&self, then: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let mut room = [0; MAX_AGENT_INFO];
         let len = self.0.copy_to(&mut room)?;
-        then(SubOptions::new(room.get(..len)?))
+        room.get(..len).map(then)
     }
 }
 

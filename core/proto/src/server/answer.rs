@@ -6,24 +6,13 @@ use super::silence::Silence;
 use super::turn::Turn;
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Mark, Place, Subnet};
-use crate::record::{Cause, Journal, MAX_AGENT_INFO, Origin, RecordKind, Statement};
+use crate::record::{Cause, Journal, Origin, RecordKind, Statement};
 use crate::time::{INFINITE, deadline, remaining};
 use core::net::Ipv4Addr;
-use dhcp_wire::dhcp::code;
 
 /// A REQUEST that repeats one this recent is answered from the binding, without a record (C45):
 /// clients repeat after 4 and 8 s, RFC 2131 §4.1.
 const REPEAT: u32 = 16;
-
-/// Option 82 of a query, as far as it can be stored.
-pub(super) enum Storable<'a> {
-    /// There is none.
-    Absent,
-    /// More than a record holds: it is echoed only.
-    TooLong,
-    /// Its octets.
-    Octets(&'a [u8]),
-}
 
 impl<J: Journal> Turn<'_, J> {
     pub(super) fn addressing(&self) -> Addressing<'_> {
@@ -34,12 +23,13 @@ impl<J: Journal> Turn<'_, J> {
         }
     }
 
-    /// The reply of `kind` about `addr`.
+    /// The reply of `kind` about an address, with a lease; its server is named as the client in
+    /// `slot` knows it (C117).
     pub(super) fn plan(
         &self,
         kind: ReplyKind,
-        addr: Ipv4Addr,
-        lease: Option<u32>,
+        (addr, lease): (Ipv4Addr, Option<u32>),
+        slot: Option<SlotIndex>,
     ) -> Result<Plan, Silence> {
         let addressing = self.addressing();
         let (index, subnet) = self
@@ -64,7 +54,7 @@ impl<J: Journal> Turn<'_, J> {
             renewal: lease.and_then(|lease| subnet.lease.renewal(lease, spread)),
             place: if nak { self.query.place() } else { place },
             server_id: self
-                .override_for(None)
+                .override_for(slot)
                 .unwrap_or_else(|| addressing.server_id(subnet, addr)),
             destination,
             echo_agent_info: true,
@@ -74,14 +64,8 @@ impl<J: Journal> Turn<'_, J> {
     }
 
     pub(super) fn nak(&self) -> Outcome {
-        let plan = self.plan(ReplyKind::Nak, Ipv4Addr::UNSPECIFIED, None);
-        plan.map(|plan| self.named_for(plan, self.binding())).into()
-    }
-
-    /// The plan, its server named as the client in `slot` knows it (C117).
-    fn named_for(&self, plan: Plan, slot: Option<SlotIndex>) -> Plan {
-        let server_id = self.override_for(slot).unwrap_or(plan.server_id);
-        Plan { server_id, ..plan }
+        let about = (Ipv4Addr::UNSPECIFIED, None);
+        self.plan(ReplyKind::Nak, about, self.binding()).into()
     }
 
     /// The subnet of `addr`.
@@ -167,13 +151,9 @@ impl<J: Journal> Turn<'_, J> {
         let Some(addr) = self.shard.addr(slot) else {
             return Silence::UnknownClient.into();
         };
-        let plan = self.plan(ReplyKind::Ack, addr, Some(lease));
+        let plan = self.plan(ReplyKind::Ack, (addr, Some(lease)), Some(slot));
         let wait = self.shard.park(slot);
-        plan.map(|plan| {
-            let plan = self.named_for(plan, Some(slot));
-            Plan { wait, ..plan }
-        })
-        .into()
+        plan.map(|plan| Plan { wait, ..plan }).into()
     }
 
     /// Whether the client was told of this lease so recently, under the same circumstances, that
@@ -219,10 +199,10 @@ impl<J: Journal> Turn<'_, J> {
         };
         let message = &self.query.message;
         let stored = self.shard.bindings.agent_info(slot);
-        let new_circuit = self.agent_info(&mut [0; MAX_AGENT_INFO], |info| match info {
-            Storable::Absent => false,
-            Storable::TooLong => !stored.is_empty(),
-            Storable::Octets(info) => info != stored,
+        let new_circuit = self.query.agent_info().is_some_and(|info| {
+            // More than a record holds is echoed only.
+            let differs = info.octets(|octets| octets != stored);
+            differs.unwrap_or(!stored.is_empty())
         });
         let relay = message.giaddr();
         let new_station = message.htype() != binding.htype()
@@ -230,39 +210,23 @@ impl<J: Journal> Turn<'_, J> {
         new_station || new_circuit || (!relay.is_unspecified() && relay.to_bits() != binding.giaddr)
     }
 
-    /// Option 82 joined, as it is stored; absent also if it decides nothing (C160).
-    pub(super) fn agent_info<T>(
-        &self,
-        room: &mut [u8; MAX_AGENT_INFO],
-        then: impl FnOnce(Storable<'_>) -> T,
-    ) -> T {
-        let value = self
-            .query
-            .options
-            .get(code::AGENT_INFO)
-            .filter(|_| self.query.trusted);
-        let Some(value) = value else {
-            return then(Storable::Absent);
-        };
-        let info = value.copy_to(room).and_then(|len| room.get(..len));
-        then(info.map_or(Storable::TooLong, Storable::Octets))
-    }
-
     /// Notes in the binding where and with what the client was seen. A unicast renewal says
     /// neither relay nor circuit, and leaves them (C54, C174).
     fn note_client(&mut self, slot: SlotIndex) {
         let message = &self.query.message;
-        let mut room = [0; MAX_AGENT_INFO];
         let direct = message.giaddr().is_unspecified();
         if !direct || self.query.ciaddr().is_none() {
-            let (len, whole) = self.agent_info(&mut room, |info| match info {
-                Storable::Absent => (0, true),
-                Storable::TooLong => (0, false),
-                Storable::Octets(info) => (info.len(), true),
-            });
-            let info = room.get(..len).unwrap_or(&[]);
-            let stored = self.shard.bindings.store_agent_info(slot, info);
-            if stored.is_err() || !whole {
+            let bindings = &mut self.shard.bindings;
+            let mut store = |info: &[u8]| bindings.store_agent_info(slot, info).is_ok();
+            let stored = match self.query.agent_info() {
+                None => store(&[]),
+                Some(info) => info.octets(&mut store).unwrap_or_else(|| {
+                    // More than a record holds is echoed only.
+                    store(&[]);
+                    false
+                }),
+            };
+            if !stored {
                 self.shard.count_not_stored();
             }
         }

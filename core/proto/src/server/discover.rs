@@ -31,13 +31,13 @@ impl<J: Journal> Turn<'_, J> {
         if let Some(refusal) = self.refuses_move() {
             return refusal;
         }
-        if let Some(ask) = self.make_way() {
+        let mut wanted = self.wanted(client);
+        if let Some(ask) = self.make_way(wanted.reservation) {
             return Outcome {
                 ask: Some(ask),
                 ..Silence::Yielding.into()
             };
         }
-        let mut wanted = self.wanted(client);
         wanted.requested = probed.or(wanted.requested);
         match self.shard.assign(&wanted) {
             Ok(Assigned::Current(slot)) => self.offer(slot, true),
@@ -85,7 +85,8 @@ impl<J: Journal> Turn<'_, J> {
         if let Some(binding) = self.shard.bindings.slot_mut(slot).filter(|_| !has_lease) {
             binding.lease = lease;
         }
-        self.plan(ReplyKind::Offer, addr, Some(lease)).into()
+        self.plan(ReplyKind::Offer, (addr, Some(lease)), None)
+            .into()
     }
 
     /// Seconds that a client may still be told of its lease. What began within the running second
@@ -131,11 +132,11 @@ impl<J: Journal> Turn<'_, J> {
     /// Two identities may have one reservation (PXE, then the system): the newer one's turn ends
     /// the older one's binding, here or with the worker that has it. Not where whoever copies a
     /// hardware address is to get nothing by it on another circuit (C173).
-    fn make_way(&mut self) -> Option<Ask> {
+    fn make_way(&mut self, kept: Option<Ipv4Addr>) -> Option<Ask> {
         if self.network.rules.on_move != OnMove::Follow {
             return None;
         }
-        let addr = self.reservation().filter(|kept| self.serves(*kept))?;
+        let addr = kept?;
         let space = self.network.space;
         let word = self.config.cell(space, addr)?.load();
         match word.state() {

@@ -124,6 +124,15 @@ impl Query<'_> {
     }
 }
 
+/// Option 61 as an identity, unless it is too long for one.
+pub(super) fn client_identity(options: &Options<'_>) -> Option<Identity> {
+    use crate::identity::Kind;
+    let value = options.get(dhcp_wire::dhcp::code::CLIENT_ID)?;
+    let mut octets = [0; crate::record::MAX_IDENTITY - 1];
+    let len = value.copy_to(&mut octets)?;
+    Identity::new(Kind::ClientId, &[octets.get(..len)?])
+}
+
 /// htype and chaddr as an identity.
 pub(super) fn hardware_identity(message: &Message<'_>) -> Option<Identity> {
     use crate::identity::Kind;

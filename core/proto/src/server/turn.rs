@@ -1,13 +1,13 @@
 //! One message, decided.
 
 use super::plan::Outcome;
-use super::query::{Client, Query, hardware_identity};
+use super::query::{Client, Query, client_identity, hardware_identity};
 use super::silence::Silence;
 use crate::binding::SlotIndex;
 use crate::circuit;
 use crate::config::{Config, Kinds, Link, Network, Subnet};
 use crate::group::Fenced;
-use crate::identity::{Identity, Kind};
+use crate::identity::Kind;
 use crate::record::Journal;
 use crate::shard::{ClientInfo, Keys, Shard, Wanted};
 use crate::time::Instant;
@@ -85,13 +85,10 @@ pub(super) fn keys_of(query: &Query<'_>, kinds: Kinds) -> Keys {
     if kinds.is_empty() {
         return Keys::default();
     }
-    let client_id = || {
-        let value = query.options.get(code::CLIENT_ID)?;
-        let mut octets = [0; crate::record::MAX_IDENTITY - 1];
-        let len = value.copy_to(&mut octets)?;
-        Identity::new(Kind::ClientId, &[octets.get(..len)?])
-    };
-    let client_id = kinds.has(Kind::ClientId).then(client_id).flatten();
+    let client_id = kinds
+        .has(Kind::ClientId)
+        .then(|| client_identity(&query.options))
+        .flatten();
     let hardware = kinds
         .has(Kind::Chaddr)
         .then(|| hardware_identity(&query.message))

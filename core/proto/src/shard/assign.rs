@@ -124,9 +124,8 @@ impl Shard {
     /// The address that the client has a lease of, its grace included.
     fn leased(&self, wanted: &Wanted<'_>, slot: SlotIndex) -> Option<Ipv4Addr> {
         let addr = self.addr(slot)?;
-        let cell = wanted.config.cell(wanted.network().space, addr)?;
-        let bound = cell.load().state() == AddressState::Bound;
-        (bound && self.is_own(cell, slot)).then_some(addr)
+        let bound = self.is_bound(wanted.config, wanted.network(), slot);
+        bound.then_some(addr)
     }
 
     /// Whether the client's lease is what it is to be offered: valid, and no reservation of its

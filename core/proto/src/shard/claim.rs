@@ -143,11 +143,7 @@ impl Shard {
 
     /// Frees the address of a slot that is about to be used for another one.
     pub(super) fn let_go_of_all(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
-        let cell = self
-            .addr(slot)
-            .and_then(|addr| config.cell(network.space, addr));
-        let word = cell.and_then(|cell| self.own_word(cell, slot));
-        match word.map(Word::state) {
+        match self.word_of(config, network, slot).map(Word::state) {
             Some(AddressState::Held) => {
                 self.counts.offered = self.counts.offered.saturating_sub(1);
                 self.let_go(config, network, slot, AddressState::Free);

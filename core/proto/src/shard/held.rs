@@ -24,9 +24,7 @@ impl Shard {
 
     /// Whether the lease in `slot` is held.
     pub(crate) fn is_clock_held(&self, slot: SlotIndex) -> bool {
-        self.bindings
-            .slot(slot)
-            .is_some_and(|binding| binding.flags & CLOCK_HELD != 0)
+        self.has_flag(slot, CLOCK_HELD)
     }
 
     /// Takes all flags off a slot, which begins something new.

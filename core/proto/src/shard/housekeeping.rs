@@ -101,10 +101,7 @@ impl Shard {
 
     /// Whether the address of `slot` is its client's still, the grace included.
     pub(super) fn is_bound(&self, config: &Config, network: &Network, slot: SlotIndex) -> bool {
-        let cell = self
-            .addr(slot)
-            .and_then(|addr| config.cell(network.space, addr));
-        let word = cell.and_then(|cell| self.own_word(cell, slot));
+        let word = self.word_of(config, network, slot);
         word.is_some_and(|word| word.state() == AddressState::Bound)
     }
 

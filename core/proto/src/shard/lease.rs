@@ -14,9 +14,7 @@ use dhcp_wire::dhcp::agent::SubOptions;
 impl Shard {
     /// Whether the address on offer in `slot` was the client's before.
     pub(crate) fn is_returning(&self, slot: SlotIndex) -> bool {
-        self.bindings
-            .slot(slot)
-            .is_some_and(|binding| binding.flags & RETURNING != 0)
+        self.has_flag(slot, RETURNING)
     }
 
     /// Counts what was too long to be stored with a binding.
@@ -196,11 +194,7 @@ impl Shard {
         slot: SlotIndex,
         (statement, now, journal): (Statement, u32, &mut impl Journal),
     ) {
-        let cell = self
-            .addr(slot)
-            .and_then(|addr| config.cell(network.space, addr));
-        let own = cell.filter(|cell| self.is_own(*cell, slot));
-        if own.is_some_and(|cell| cell.load().state() == AddressState::Bound) {
+        if self.is_bound(config, network, slot) {
             self.write(network, slot, statement, (now, journal));
         }
         self.end(config, network, slot);

@@ -315,6 +315,12 @@ impl Shard {
         own.then_some(word)
     }
 
+    /// [`Self::own_word`] of the address that the slot has.
+    fn word_of(&self, config: &Config, network: &Network, slot: SlotIndex) -> Option<Word> {
+        let cell = config.cell(network.space, self.addr(slot)?)?;
+        self.own_word(cell, slot)
+    }
+
     /// Where the newest offer of a network is, behind which the next one is put; to be fetched
     /// ahead.
     #[must_use]

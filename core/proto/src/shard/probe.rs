@@ -8,7 +8,7 @@
 //! ```
 
 use super::claim::InUse;
-use super::{BESIDE, RETURNING, STRANGER, Shard};
+use super::{RETURNING, STRANGER, Shard};
 use crate::address::{AddressState, Space};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network};
@@ -32,7 +32,7 @@ const RECENT: u32 = 60;
 const ETHERNET: u8 = 1;
 
 impl Shard {
-    fn has_flag(&self, slot: SlotIndex, flag: u8) -> bool {
+    pub(super) fn has_flag(&self, slot: SlotIndex, flag: u8) -> bool {
         let binding = self.bindings.slot(slot);
         binding.is_some_and(|binding| binding.flags & flag != 0)
     }
@@ -205,7 +205,7 @@ impl Shard {
     /// Whether the other workers are to be asked for addresses of `network` that they have set
     /// aside: of a network once in a while, and of few networks at a time.
     pub(crate) fn may_seek(&mut self, network: &Network, now: u32) -> bool {
-        let key = network.key.0 & !BESIDE;
+        let key = network.key.0;
         let recent = |at: u32| now.saturating_sub(at) < SEEK_AGAIN;
         if self.workers < 2 || self.sought.iter().any(|&(k, at)| k == key && recent(at)) {
             return false;
