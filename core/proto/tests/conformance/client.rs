@@ -185,9 +185,7 @@ impl Msg {
 
     /// Option 82 with this circuit-id.
     pub fn circuit(self, id: &[u8]) -> Self {
-        let mut data = vec![1, u8::try_from(id.len()).unwrap()];
-        data.extend_from_slice(id);
-        self.option(code::AGENT_INFO, &data)
+        self.agent_info(&[(1, id)])
     }
 
     /// Option 82 with these sub-options.

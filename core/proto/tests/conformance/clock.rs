@@ -1,8 +1,8 @@
 //! A restart beside a wall clock that jumped (C195): `design.md` §3.
 
 use crate::client::{SERVER, client};
-use crate::world::{START, Setup, World, pool};
-use dhcp_proto::address::{AddressState, Space};
+use crate::world::{START, Setup, World, pool, state};
+use dhcp_proto::address::AddressState;
 use dhcp_proto::restart::{Hold, Noted, time_record};
 use dhcp_proto::server::Silence;
 use dhcp_proto::time::{INFINITE, Instant, Wall};
@@ -11,10 +11,6 @@ use std::net::Ipv4Addr;
 const DAY: i64 = 86_400;
 const YEAR: i64 = 365 * DAY;
 const HOUR: u64 = 3600;
-
-fn state(world: &World, addr: Ipv4Addr) -> AddressState {
-    world.config.cell(Space(0), addr).unwrap().load().state()
-}
 
 fn held(world: &World) -> u64 {
     world.clock_held().len() as u64

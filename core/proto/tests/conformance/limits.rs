@@ -1,8 +1,8 @@
 //! Two clients with one reservation, and what is full: the journal, the table.
 
 use crate::client::{Msg, SERVER, client};
-use crate::world::{KEY, Reply, Setup, World, ip};
-use dhcp_proto::address::{AddressState, Space};
+use crate::world::{KEY, Reply, Setup, World, ip, state};
+use dhcp_proto::address::AddressState;
 use dhcp_proto::config::Reservation;
 use dhcp_proto::identity::shard_of;
 use dhcp_proto::record::RecordKind;
@@ -35,10 +35,6 @@ fn system(shards: u16, same: bool) -> Msg {
 
 fn release(n: u8, addr: Ipv4Addr) -> Msg {
     client(n).release().ciaddr(addr).unicast(SERVER)
-}
-
-fn state(world: &World, addr: Ipv4Addr) -> AddressState {
-    world.config.cell(Space(0), addr).unwrap().load().state()
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! RFC 2131 §2.2, §3.1 step 2, §4.4.1: an address is probed before it is offered.
 
 use crate::client::{Msg, client};
-use crate::world::{START, Setup, World, ip, pool};
-use dhcp_proto::address::{AddressState, Space};
+use crate::world::{START, Setup, World, ip, pool, state};
+use dhcp_proto::address::AddressState;
 use dhcp_proto::config::{ProbeBy, ProbeRules, Reservation};
 use dhcp_proto::identity::shard_of;
 use dhcp_proto::record::RecordKind;
@@ -30,10 +30,6 @@ fn probing_of(count: u8) -> Setup {
 
 fn discover(n: u8) -> Msg {
     client(n).discover()
-}
-
-fn state(world: &World, addr: Ipv4Addr) -> AddressState {
-    world.config.cell(Space(0), addr).unwrap().load().state()
 }
 
 /// A lease whose address was probed and found free.

@@ -2,7 +2,7 @@
 //! whatever networks an address moves between, it has one owner.
 
 use crate::client::{Msg, RELAY, SERVER, client};
-use crate::world::{Net, Reply, Setup, World, ip, net, pool, subnet};
+use crate::world::{Net, Reply, Setup, World, ip, net, pool, state, subnet};
 use dhcp_proto::address::{AddressState, Space};
 use dhcp_proto::config::NetworkKey;
 use dhcp_proto::identity::IdentityMode;
@@ -61,10 +61,6 @@ fn reload(world: &mut World, networks: Vec<Net>, settled: bool) {
     if settled {
         world.pass(5);
     }
-}
-
-fn state_of(world: &World, addr: Ipv4Addr) -> AddressState {
-    world.config.cell(Space(0), addr).unwrap().load().state()
 }
 
 fn key_of(world: &World, name: &str) -> NetworkKey {
@@ -159,7 +155,7 @@ fn an_offer_beside_a_lease_is_taken_after_the_reload() {
         reload(&mut world, networks, settled);
         let ack = world.send(client(1).select(&offer).far()).ack();
         assert_eq!(ack.yiaddr(), offer.yiaddr());
-        assert_eq!(state_of(&world, old), AddressState::Free);
+        assert_eq!(state(&world, old), AddressState::Free);
     }
 }
 
@@ -172,14 +168,14 @@ fn what_is_remembered_or_set_aside_moves_along() {
         world.pass(LONG_OVER);
         let busy = world.lease(&client(3)).yiaddr();
         world.send(client(3).decline().requested(busy).server(SERVER));
-        assert_eq!(state_of(&world, busy), AddressState::SetAside);
+        assert_eq!(state(&world, busy), AddressState::SetAside);
         reload(&mut world, networks, true);
         let offer = world.send(client(1).discover().far()).offer();
         assert_eq!(offer.yiaddr(), mine);
-        assert_eq!(state_of(&world, bad), AddressState::Remembered);
-        assert_eq!(state_of(&world, busy), AddressState::SetAside);
+        assert_eq!(state(&world, bad), AddressState::Remembered);
+        assert_eq!(state(&world, busy), AddressState::SetAside);
         world.pass(25 * 3600);
-        assert_eq!(state_of(&world, busy), AddressState::Free);
+        assert_eq!(state(&world, busy), AddressState::Free);
         let wanted = world.send(client(4).discover().requested(busy)).offer();
         assert_eq!(wanted.yiaddr(), busy, "its hint is there");
     }
@@ -217,7 +213,7 @@ fn a_lease_outside_the_new_pools_is_kept_to_its_end_and_given_to_nobody() {
     }
     assert!(!drain(&mut world, 50).contains(&addr));
     world.pass(LONG_OVER - 600);
-    assert_eq!(state_of(&world, addr), AddressState::Remembered);
+    assert_eq!(state(&world, addr), AddressState::Remembered);
     world.send(client(1).renew(addr)).nak();
     // The pool is back, and the address with it.
     world.setup.home_subnet().pools = vec![pool("10.0.0.10", "10.0.0.20")];
@@ -233,7 +229,7 @@ fn its_client_is_offered_an_address_of_the_pools_when_it_asks_anew() {
     world.reload();
     let new = world.lease(&client(1)).yiaddr();
     assert_eq!(new, ip("10.0.0.30"));
-    assert_eq!(state_of(&world, addr), AddressState::Free);
+    assert_eq!(state(&world, addr), AddressState::Free);
 }
 
 #[test]
@@ -243,14 +239,14 @@ fn leases_of_a_network_that_is_gone_run_to_their_end() {
     reload(&mut world, vec![home()], true);
     let unknown = world.send(client(1).rebind(addr).far()).silence();
     assert_eq!(unknown, Silence::UnknownGiaddr);
-    assert_eq!(state_of(&world, addr), AddressState::Bound);
+    assert_eq!(state(&world, addr), AddressState::Bound);
     // It is back before the end, and everything is as it was.
     reload(&mut world, vec![far(), home()], false);
     let ack = world.send(client(1).rebind(addr).far()).ack();
     assert_eq!(ack.yiaddr(), addr);
     reload(&mut world, vec![home()], true);
     world.pass(LONG_OVER);
-    assert_eq!(state_of(&world, addr), AddressState::Free);
+    assert_eq!(state(&world, addr), AddressState::Free);
     assert!(world.shards[0].bindings().is_empty(), "nothing is left");
     reload(&mut world, vec![home()], true);
     reload(&mut world, vec![home()], true);
@@ -282,12 +278,12 @@ fn of_two_leases_of_one_client_in_networks_that_are_joined_both_are_kept() {
         assert_eq!(renewed.yiaddr(), near);
         world.pass(5);
         for addr in [near, away] {
-            assert_eq!(state_of(&world, addr), AddressState::Bound);
+            assert_eq!(state(&world, addr), AddressState::Bound);
             let other = world.send(client(2).discover().requested(addr)).offer();
             assert_ne!(other.yiaddr(), addr);
         }
         world.pass(LONG_OVER);
-        assert_eq!(state_of(&world, away), AddressState::Free);
+        assert_eq!(state(&world, away), AddressState::Free);
         let offer = world.send(client(3).discover().requested(away)).offer();
         assert_eq!(offer.yiaddr(), away);
     }

@@ -196,9 +196,7 @@ fn the_reservation_of_the_file_wins() {
 
 /// Option 82 of a circuit and a remote-id, of a client behind 10.9.0.1.
 fn behind(n: u8, circuit: &[u8], remote: &[u8]) -> Msg {
-    let sub = |code: u8, id: &[u8]| [&[code, u8::try_from(id.len()).unwrap()], id].concat();
-    let info = [sub(1, circuit), sub(2, remote)].concat();
-    client(n).option(code::AGENT_INFO, &info)
+    client(n).agent_info(&[(1, circuit), (2, remote)])
 }
 
 fn by(kind: Kind, parts: &[&[u8]], addr: &str) -> Reservation {

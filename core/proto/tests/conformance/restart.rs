@@ -1,8 +1,8 @@
 //! The server ended and started again from its journal, and the wall clock beside it.
 
 use crate::client::{SERVER, client};
-use crate::world::{Owned, START, Setup, World, ip, pool};
-use dhcp_proto::address::{AddressState, Space};
+use crate::world::{Owned, START, Setup, World, ip, pool, state};
+use dhcp_proto::address::AddressState;
 use dhcp_proto::record::RecordKind;
 use dhcp_proto::server::{NoticeKind, Silence};
 use dhcp_proto::time::{Instant, Wall};
@@ -31,10 +31,6 @@ fn decline(world: &mut World, n: u8, addr: Ipv4Addr) {
 fn wish(world: &mut World, n: u8, addr: Ipv4Addr) -> Ipv4Addr {
     let wish = client(n).discover().requested(addr);
     world.send(wish).offer().yiaddr()
-}
-
-fn state(world: &World, addr: Ipv4Addr) -> AddressState {
-    world.config.cell(Space(0), addr).unwrap().load().state()
 }
 
 /// The operator, or NTP, sets the clock.

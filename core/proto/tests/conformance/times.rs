@@ -1,7 +1,7 @@
 //! Lease times: endless ones, renewals that write nothing, memories that end, and servers that wait.
 
 use crate::client::{Msg, SERVER, client};
-use crate::world::{Setup, World, pool};
+use crate::world::{Setup, World, pool, state};
 use dhcp_proto::address::{AddressState, Space};
 use dhcp_proto::config::LeaseTimes;
 use dhcp_proto::record::RecordKind;
@@ -10,10 +10,6 @@ use dhcp_proto::time::INFINITE;
 use std::net::Ipv4Addr;
 
 const YEAR: u64 = 365 * 86_400;
-
-fn state(world: &World, addr: Ipv4Addr) -> AddressState {
-    world.config.cell(Space(0), addr).unwrap().load().state()
-}
 
 fn endless() -> World {
     let mut setup = Setup::default();

@@ -468,6 +468,11 @@ impl Answer {
     }
 }
 
+/// What the word of an address says.
+pub fn state(world: &World, addr: Ipv4Addr) -> AddressState {
+    world.config.cell(Space(0), addr).unwrap().load().state()
+}
+
 impl World {
     pub fn new(setup: Setup) -> Self {
         let config = setup.config(&[]);
