@@ -64,7 +64,7 @@ impl fmt::Display for Client<'_> {
         let Some((kind, rest)) = self.0.split_first() else {
             return Ok(());
         };
-        let (word, rest) = match Kind::ALL.into_iter().find(|k| *k as u8 == *kind) {
+        let (word, rest) = match Kind::from_number(*kind) {
             Some(Kind::ClientId) => ("client-id ", rest),
             // Without the hardware type, which is 1 for whatever an operator may look for.
             Some(Kind::Chaddr) => ("hw ", rest.get(1..).unwrap_or_default()),

@@ -49,6 +49,12 @@ impl Kind {
         Self::RelayCircuit,
         Self::RemoteId,
     ];
+
+    /// The kind that `number`, the first octet of an identity, stands for.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
 }
 
 /// A client's identity, kind octet first.

@@ -173,6 +173,20 @@ pub struct Record<'a> {
 /// Position of a record in its worker's ring: the first is 1, none is 0.
 pub type Sequence = u64;
 
+/// What a queue without a free place is full of, in the measure of [`fill_of`].
+pub const FULL: u8 = 64;
+
+/// How full a queue of `most` places is with `used` entries, in 1/64; 0 below half.
+#[inline]
+#[must_use]
+pub fn fill_of(used: usize, most: usize) -> u8 {
+    if used < most / 2 {
+        return 0;
+    }
+    let fill = used.saturating_mul(usize::from(FULL)) / most.max(1);
+    u8::try_from(fill).map_or(FULL, |fill| fill.min(FULL))
+}
+
 /// Where a shard writes its records. The worker's end of the journal ring, or a list in a test.
 pub trait Journal {
     /// Whether two records of the greatest length fit. A shard asks before it changes anything.

@@ -1,6 +1,5 @@
 //! The client of a reservation as an operator writes it, in the file and at run time.
 
-use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use dhcp_proto::identity::{Identity, Kind};
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Reason;
 use super::text;
+use crate::words::Colons;
 
 /// The hardware type of Ethernet, which is meant if none is given.
 const ETHERNET: u8 = 1;
@@ -152,7 +152,7 @@ impl ClientText {
     pub fn of(identity: &[u8]) -> Option<Self> {
         let (kind, rest) = identity.split_first()?;
         let mut text = Self::default();
-        match Kind::ALL.into_iter().find(|known| *known as u8 == *kind)? {
+        match Kind::from_number(*kind)? {
             Kind::Chaddr => {
                 let (htype, chaddr) = rest.split_first()?;
                 text.hw_type = (*htype != ETHERNET).then_some(*htype);
@@ -204,17 +204,8 @@ impl std::fmt::Display for ClientText {
 
 /// Octets with colons between them; a single one needs its prefix to be told from a text.
 fn written(octets: &[u8]) -> String {
-    let mut text = if octets.len() < 2 {
-        "hex:".to_owned()
-    } else {
-        String::new()
-    };
-    for (i, octet) in octets.iter().enumerate() {
-        let colon = if i == 0 { "" } else { ":" };
-        // A string takes all that is written to it.
-        let _taken = write!(text, "{colon}{octet:02x}").is_ok();
-    }
-    text
+    let prefix = if octets.len() < 2 { "hex:" } else { "" };
+    format!("{prefix}{}", Colons(octets))
 }
 
 #[cfg(test)]

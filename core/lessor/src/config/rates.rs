@@ -6,6 +6,7 @@ use dhcp_proto::limit::{Rate, Rates};
 
 use super::fault::Reason;
 use super::table::Table;
+use super::text;
 use super::value::Value;
 
 const PERIODS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3600)];
@@ -38,8 +39,7 @@ fn rate_of(text: &str, burst: Option<u32>) -> Result<Option<Rate>, Reason> {
     }
     let wrong = Reason::Malformed("a rate such as \"10/s\", \"100/m\" or \"off\"");
     let parsed = text.split_once('/').and_then(|(count, unit)| {
-        let digits = count.bytes().all(|octet| octet.is_ascii_digit());
-        let count: u32 = count.parse().ok().filter(|_| digits)?;
+        let count: u32 = text::number(count)?;
         let (_, seconds) = PERIODS.iter().find(|(name, _)| *name == unit)?;
         (1..=MOST).contains(&count).then_some((count, *seconds))
     });

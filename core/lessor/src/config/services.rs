@@ -26,11 +26,10 @@ impl Services {
         let mut seen = BTreeMap::new();
         let values = root.read("service_addresses", Value::list);
         for value in values.unwrap_or_default() {
-            let key = read(&value).map(|(space, addr)| Ok((space.0, addr)));
-            if let Some(key) = key
-                && let Some((space, addr)) = unique(&value, key, &mut seen, "address")
+            if let Some(address) = read(&value)
+                && let Some(address) = unique(&value, Ok(address), &mut seen, "address")
             {
-                all.list.push((Space(space), addr));
+                all.list.push(address);
                 all.places.push(value.spot);
             }
         }

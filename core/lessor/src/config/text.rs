@@ -1,6 +1,7 @@
 //! Times, sizes, addresses and octets as an operator writes them.
 
 use std::net::Ipv4Addr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use dhcp_proto::config::Prefix;
@@ -111,16 +112,18 @@ pub(super) fn is_host(addr: Ipv4Addr) -> bool {
     !matches!(addr.octets()[0], 0 | 127 | 224..)
 }
 
+/// A number of digits alone: a sign, which `parse` would take, is not taken.
+pub(super) fn number<T: FromStr>(text: &str) -> Option<T> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
+}
+
 /// Address and prefix length.
 pub(super) fn with_length(text: &str) -> Result<(Ipv4Addr, Prefix), Reason> {
     let wrong = Reason::Malformed("a prefix such as 10.77.0.0/24");
     let split = text.split_once('/').and_then(|(addr, len)| {
-        let digits = len.bytes().all(|b| b.is_ascii_digit());
         let addr: Ipv4Addr = addr.parse().ok()?;
-        Some((
-            addr,
-            Prefix::new(addr, len.parse().ok().filter(|_| digits)?)?,
-        ))
+        Some((addr, Prefix::new(addr, number(len)?)?))
     });
     split.ok_or(wrong)
 }
@@ -198,17 +201,19 @@ pub(super) fn hw_address(text: &str) -> Result<Box<[u8]>, Reason> {
 /// A client-id: octets in hexadecimal, or a text of two characters and more (RFC 2132 §9.14).
 pub(super) fn client_id(text: &str) -> Result<Box<[u8]>, Reason> {
     let wrong = "a client-id: 2 to 255 octets such as 01:02:00:00:00:00:05, or a text";
-    let id = octets(text).or_else(|| (!text.starts_with("hex:")).then(|| text.as_bytes().into()));
-    id.filter(|id| (2..=255).contains(&id.len()))
-        .ok_or(Reason::Malformed(wrong))
+    octets_or_text(text, 2).ok_or(Reason::Malformed(wrong))
 }
 
 /// A circuit-id, remote-id or relay identifier: octets in hexadecimal, or a text.
 pub(super) fn agent_id(text: &str) -> Result<Box<[u8]>, Reason> {
     let wrong = "1 to 255 octets such as hex:0a0b0c or 0a:0b:0c, or a text";
+    octets_or_text(text, 1).ok_or(Reason::Malformed(wrong))
+}
+
+/// From `least` to 255 octets, in hexadecimal or as a text.
+fn octets_or_text(text: &str, least: usize) -> Option<Box<[u8]>> {
     let id = octets(text).or_else(|| (!text.starts_with("hex:")).then(|| text.as_bytes().into()));
-    id.filter(|id| (1..=255).contains(&id.len()))
-        .ok_or(Reason::Malformed(wrong))
+    id.filter(|id| (least..=255).contains(&id.len()))
 }
 
 #[cfg(test)]

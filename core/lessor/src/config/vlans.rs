@@ -3,6 +3,7 @@
 use dhcp_proto::config::Vlans;
 
 use super::fault::Reason;
+use super::text;
 use super::value::Value;
 
 /// The first and the last VLAN that a network may have, 802.1Q §9.6.
@@ -48,8 +49,5 @@ fn range(value: &Value<'_>) -> Result<(u16, u16), Reason> {
 }
 
 fn vid(text: &str) -> Option<u16> {
-    let text = text.trim();
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let vid = text.parse().ok().filter(|_| digits)?;
-    (FIRST..=LAST).contains(&vid).then_some(vid)
+    text::number(text.trim()).filter(|vid| (FIRST..=LAST).contains(vid))
 }

@@ -1,7 +1,7 @@
 //! Which messages of a burst are taken on while there is more work than capacity.
 
 use dhcp_proto::config::Config;
-use dhcp_proto::record::Journal;
+use dhcp_proto::record::{Journal, fill_of};
 use dhcp_proto::server::{self, Client, Query};
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::Instant;
@@ -39,7 +39,7 @@ impl<'w> Gate<'w> {
     ) -> Self {
         let (used, most) = (parked.len(), parked.most());
         let journal = journal.fill();
-        let after = overload::fill_of(used + BURST, most);
+        let after = fill_of(used + BURST, most);
         let is_narrow = load.is_high() || overload::is_disk_high(journal.max(after));
         Self {
             load,
@@ -63,7 +63,7 @@ impl<'w> Gate<'w> {
         shard: &Shard,
     ) -> Result<(), DropReason> {
         let rank = server::rank(query, config, shard, self.now);
-        let disk = overload::fill_of(self.used, self.most).max(self.journal);
+        let disk = fill_of(self.used, self.most).max(self.journal);
         let is_full = query.kind == MessageType::Request && self.used >= self.most;
         if self.load.refuses(rank) || is_full || overload::disk_refuses(disk, rank) {
             return Err(overload::shed(rank));

@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use dhcp_proto::record::fill_of;
 use dhcp_proto::server::{Ask, Rank, Seek};
 use dhcp_proto::time::Instant;
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -233,7 +234,7 @@ impl<K> Line<K> {
         if free(self) < places / 2 {
             self.free = self.to.slots();
         }
-        overload::fill_of(places.saturating_sub(free(self)), places)
+        fill_of(places.saturating_sub(free(self)), places)
     }
 
     fn push(&mut self, handed: Handed<K>) -> bool {

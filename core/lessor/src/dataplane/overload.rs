@@ -11,12 +11,11 @@
 //! In a worker under pressure an older copy of a client's message makes way for the newer one in
 //! the same burst.
 
+use dhcp_proto::record::FULL;
 use dhcp_proto::server::Rank;
 
 use super::counters::DropReason;
 
-/// Full.
-const FULL: u8 = 64;
 /// Polls that found a whole burst for each 1/64.
 const POLLS: u16 = 4;
 const MOST: u16 = POLLS * FULL as u16;
@@ -79,17 +78,6 @@ impl Load {
         let higher = (self.seen | self.before) > (bit << 1) - 1;
         higher && self.fill() >= FIRST + STEP * rank.number()
     }
-}
-
-/// How full a queue of `most` places is with `used` entries, in 1/64.
-#[inline]
-#[must_use]
-pub fn fill_of(used: usize, most: usize) -> u8 {
-    if used < most / 2 {
-        return 0;
-    }
-    let fill = used.saturating_mul(usize::from(FULL)) / most.max(1);
-    u8::try_from(fill).map_or(FULL, |fill| fill.min(FULL))
 }
 
 /// Whether the way to the disk is too full for a message of this rank.

@@ -172,22 +172,22 @@ impl LogFile {
 
     /// The file becomes `….1`, that one `….2` and so on; the oldest goes.
     fn rotate(&mut self) -> io::Result<()> {
-        for number in (1..self.keep).rev() {
+        for number in (0..self.keep).rev() {
             match fs::rename(self.rotated(number), self.rotated(number + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}
             }
-        }
-        match fs::rename(&self.path, self.rotated(1)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
         }
         self.reopen()?;
         add(&self.meter.rotations, 1);
         Ok(())
     }
 
+    /// The name of a rotated file; 0 is the one that is written.
     fn rotated(&self, number: u32) -> PathBuf {
+        if number == 0 {
+            return self.path.clone();
+        }
         let mut name = OsString::from(&self.path);
         name.push(format!(".{number}"));
         name.into()

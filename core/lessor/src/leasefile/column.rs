@@ -7,7 +7,8 @@ use dhcp_proto::record::Record;
 
 use super::parse::number;
 use super::row;
-use crate::control::{State, utc};
+use crate::control::State;
+use crate::words::{Colons, Hex, Utc};
 
 /// A column, by the place in which it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,14 +144,17 @@ impl Column {
                     None => number(out, (*octet).into()),
                 },
             },
-            Self::Identity => hex(out, record.identity.get(1..).unwrap_or_default(), ":"),
+            Self::Identity => {
+                let octets = record.identity.get(1..).unwrap_or_default();
+                write!(out, "{}", Colons(octets))
+            }
             Self::HwType => number(out, record.htype.into()),
-            Self::HwAddress => hex(out, record.chaddr, ":"),
+            Self::HwAddress => write!(out, "{}", Colons(record.chaddr)),
             Self::Since => number(out, record.time),
-            Self::SinceUtc => out.write_str(&utc(record.time)),
+            Self::SinceUtc => write!(out, "{}", Utc(record.time)),
             Self::Expires | Self::ExpiresUtc if record.expiry == u64::MAX => Ok(()),
             Self::Expires => number(out, record.expiry),
-            Self::ExpiresUtc => out.write_str(&utc(record.expiry)),
+            Self::ExpiresUtc => write!(out, "{}", Utc(record.expiry)),
             Self::LeaseTime => number(out, record.lease.into()),
             Self::Generation => number(out, record.generation),
             Self::Relay if record.giaddr.is_unspecified() => Ok(()),
@@ -158,18 +162,9 @@ impl Column {
             Self::Port => number(out, record.origin.port.into()),
             Self::OuterVlan => number(out, record.origin.outer_vid.into()),
             Self::InnerVlan => number(out, record.origin.inner_vid.into()),
-            Self::AgentInfo => hex(out, record.agent_info, ""),
+            Self::AgentInfo => write!(out, "{}", Hex(record.agent_info)),
         }
     }
-}
-
-fn hex(out: &mut String, octets: &[u8], separator: &str) -> fmt::Result {
-    let mut before = "";
-    for octet in octets {
-        write!(out, "{before}{octet:02x}")?;
-        before = separator;
-    }
-    Ok(())
 }
 
 /// The kinds of identity.

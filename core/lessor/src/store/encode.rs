@@ -9,7 +9,7 @@
 //!  60 option 82 length u16  62 zero u16       64 identity, chaddr, option 82, CRC32C u32
 //! ```
 //!
-//! The worker leaves LSN and CRC open; the committer fills both when it takes the record.
+//! The worker leaves LSN and CRC open; an engine that keeps the record fills both.
 
 use crate::store::crc32c;
 use core::fmt;

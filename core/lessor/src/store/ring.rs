@@ -14,7 +14,7 @@ use core::net::Ipv4Addr;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 use dhcp_proto::group::{Fenced, GroupSet, Groups};
-use dhcp_proto::record::{Journal, MAX_AGENT_INFO, Record, Sequence};
+use dhcp_proto::record::{Journal, MAX_AGENT_INFO, Record, Sequence, fill_of};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
 
@@ -177,11 +177,7 @@ impl Journal for JournalRing {
         if self.room.get() < places / 2 {
             self.room.set(self.slots.slots());
         }
-        let used = places.saturating_sub(self.room.get());
-        if used < places / 2 {
-            return 0;
-        }
-        u8::try_from(used.saturating_mul(64) / places.max(1)).map_or(64, |fill| fill.min(64))
+        fill_of(places.saturating_sub(self.room.get()), places)
     }
 
     /// A record without an encoding (which an identity of `dhcp_proto` cannot have) ends this
