@@ -294,9 +294,9 @@ impl Assembly {
             Arc::clone(reloader),
             Arc::clone(&self.committer),
             (self.start, self.clock),
+            machine,
         );
         plane.set_house(self.house.clone());
-        plane.set_machine(machine);
         plane.set_event_log(self.event_log.as_ref().map(EventLog::meter));
         plane
     }

@@ -18,9 +18,8 @@ use super::reload::Reloader;
 use super::time;
 use crate::config::ClientText;
 use crate::control::{
-    ClockAccepted, ClockReport, ControlPlane, LatencyStats, Lease, PoolStats, PortStats,
-    ReloadReport, ReservationOutcome, ReservationPage, ReservationRow, State, Stats, StoreStats,
-    StoreTrouble,
+    ClockAccepted, ClockReport, ControlPlane, LatencyStats, Lease, PoolStats, ReloadReport,
+    ReservationOutcome, ReservationPage, ReservationRow, State, Stats, StoreStats, StoreTrouble,
 };
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::{self, Counters, DropReason};
@@ -55,7 +54,7 @@ pub(super) struct Plane {
     house: Option<(PathBuf, HouseMeter)>,
     event_log: Option<Arc<eventlog::Meter>>,
     /// What is asked for figures beside the workers.
-    machine: Option<Machine>,
+    machine: Machine,
     census: Census,
     start: Start,
     clock: Clock,
@@ -71,6 +70,7 @@ impl Plane {
         reloader: Arc<Reloader>,
         committer: Arc<Committer>,
         (start, clock): (Start, Clock),
+        machine: Machine,
     ) -> Self {
         Self {
             began: Instant::now(),
@@ -79,7 +79,7 @@ impl Plane {
             committer,
             house: None,
             event_log: None,
-            machine: None,
+            machine,
             census: Census::default(),
             start,
             clock,
@@ -96,10 +96,6 @@ impl Plane {
 
     pub(super) fn set_event_log(&mut self, meter: Option<Arc<eventlog::Meter>>) {
         self.event_log = meter;
-    }
-
-    pub(super) fn set_machine(&mut self, machine: Machine) {
-        self.machine = Some(machine);
     }
 
     pub(super) fn add_worker(
@@ -166,24 +162,18 @@ impl Plane {
     }
 
     fn memory(&self, stats: &mut Stats) {
-        if let Some(pool) = self.machine.as_ref().map(|machine| machine.pool) {
-            stats.add("memory", "mbufs", pool.config().mbufs.into());
-            stats.add("memory", "mbufs_free", pool.available().into());
-        }
-        if let Some(neighbors) = self.machine.as_ref().map(|machine| &machine.neighbors) {
-            let (all, resolved) = neighbors.count();
-            stats.add("neighbors", "known", all as u64);
-            stats.add("neighbors", "resolved", resolved as u64);
-        }
+        let Machine {
+            pool, neighbors, ..
+        } = &self.machine;
+        stats.add("memory", "mbufs", pool.config().mbufs.into());
+        stats.add("memory", "mbufs_free", pool.available().into());
+        let (all, resolved) = neighbors.count();
+        stats.add("neighbors", "known", all as u64);
+        stats.add("neighbors", "resolved", resolved as u64);
         let clock = self.clock();
         stats.add("clock", "held", u64::from(clock.held.is_some()));
         stats.add("clock", "behind_s", clock.behind);
         stats.add("clock", "steps", clock.steps);
-    }
-
-    fn ports(&self) -> Vec<PortStats> {
-        let machine = self.machine.as_ref();
-        machine.map(Machine::ports).unwrap_or_default()
     }
 
     fn latency(&self) -> Vec<LatencyStats> {
@@ -251,7 +241,7 @@ impl ControlPlane for Plane {
         }
         self.memory(&mut stats);
         stats.pools.clone_from(&self.pools());
-        stats.ports = self.ports();
+        stats.ports = self.machine.ports();
         stats.latency = self.latency();
         stats
     }

@@ -61,7 +61,8 @@ pub(super) fn metrics(
 /// Notices what an operator is told of and no worker sees alone.
 #[derive(Debug)]
 pub(super) struct Watch {
-    usage: Usage,
+    /// None without a threshold: nobody counts then.
+    usage: Option<Usage>,
     looked: Option<Instant>,
     /// Conflicts that were told of, and when.
     conflicts: u64,
@@ -70,8 +71,9 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(settings: &Settings) -> Self {
+        let alarms = &settings.alarms;
         Self {
-            usage: Usage::new(&settings.alarms),
+            usage: (!alarms.pool_use.is_empty()).then(|| Usage::new(alarms)),
             looked: None,
             conflicts: 0,
             told: None,
@@ -83,7 +85,9 @@ impl Watch {
             return;
         }
         self.looked = Some(Instant::now());
-        self.usage.look(&plane.pools());
+        if let Some(usage) = &mut self.usage {
+            usage.look(&plane.pools());
+        }
         let all = plane.address_conflicts();
         let times = all.saturating_sub(self.conflicts);
         if times > 0 && self.told.is_none_or(|at| at.elapsed() >= REMIND) {

@@ -105,7 +105,8 @@ impl Steps {
     /// Looks whether the wall clock has stepped.
     pub(super) fn look(&mut self, clock: &Clock, committer: &Committer, config: &Config) {
         let held = is_held(committer.clock_hold());
-        let Some(step) = self.see(clock.wall().ahead, held, longest_lease(config)) else {
+        let longest = || longest_lease(config);
+        let Some(step) = self.see(clock.wall().ahead, held, longest) else {
             return;
         };
         committer.clock_stepped(step.jumped);
@@ -120,8 +121,8 @@ impl Steps {
     }
 
     /// What it means that the wall clock is `ahead` seconds ahead of the inner clock, which is
-    /// `held` or not, where the longest lease has `longest` seconds.
-    fn see(&mut self, ahead: i64, held: bool, longest: u32) -> Option<Step> {
+    /// `held` or not, where the longest lease has `longest` seconds, asked for after a step alone.
+    fn see(&mut self, ahead: i64, held: bool, longest: impl FnOnce() -> u32) -> Option<Step> {
         // Accepted, or all that was leased before is over.
         if self.jumped && !held {
             self.believed = self.ahead;
@@ -132,6 +133,7 @@ impl Steps {
         if by.unsigned_abs() < STEP {
             return None;
         }
+        let longest = longest();
         let away = u64::try_from(ahead.saturating_sub(self.believed)).unwrap_or(0);
         self.jumped = away > u64::from(longest);
         let jumped = self.jumped.then(|| Jumped {
@@ -183,12 +185,12 @@ pub(super) fn report(
 mod tests {
     use super::*;
 
-    const DAY: u32 = 86_400;
+    const DAY: fn() -> u32 = || 86_400;
     const YEAR: i64 = 365 * 86_400;
 
     fn jumped(by: i64) -> Jumped {
         let by = by.unsigned_abs();
-        let hold = Duration::from_secs(DAY.into());
+        let hold = Duration::from_secs(DAY().into());
         Jumped { by, hold }
     }
 

@@ -57,7 +57,8 @@ fn pool(config: &Config, shard: &Shard, query: &Query<'_>) {
         return;
     };
     prefetch_octets(subnet.options.octets(), OPTION_LINES);
-    let addr = guess(config, shard, query);
+    let slot = slot(config, shard, query);
+    let addr = guess(slot, query);
     if let Some(pool) = pool_of(network, subnet, addr) {
         prefetch_all(pool);
     }
@@ -66,7 +67,7 @@ fn pool(config: &Config, shard: &Shard, query: &Query<'_>) {
     if let Some(line) = config.directory().line(network.space, near) {
         prefetch_read(line);
     }
-    if let Some(slot) = slot(config, shard, query) {
+    if let Some(slot) = slot {
         for links in shard.bindings().beside(slot) {
             prefetch_all(links);
         }
@@ -77,7 +78,7 @@ fn hints(config: &Config, shard: &Shard, query: &Query<'_>) {
     let Some((network, subnet)) = config.subnet(query.place()) else {
         return;
     };
-    let addr = guess(config, shard, query);
+    let addr = guess(slot(config, shard, query), query);
     if let Some(pool) = pool_of(network, subnet, addr) {
         let index = addr.and_then(|addr| pool.index(addr));
         let index = index.unwrap_or_else(|| start(shard, pool));
@@ -99,7 +100,7 @@ fn address(config: &Config, shard: &Shard, query: &Query<'_>) {
         let index = pool.hints.first_free(start(shard, pool))?;
         Some(pool.addr(index))
     };
-    let addr = guess(config, shard, query).or_else(new);
+    let addr = guess(slot(config, shard, query), query).or_else(new);
     if let Some(cell) = addr.and_then(|addr| config.cell(network.space, addr)) {
         let (word, slot) = cell.lines();
         prefetch_read(word);
@@ -128,8 +129,8 @@ fn place(config: &Config, query: &Query<'_>) -> Option<(u64, u32)> {
 }
 
 /// The address that it will be about: the client's own, or the one that it asks for.
-fn guess(config: &Config, shard: &Shard, query: &Query<'_>) -> Option<Ipv4Addr> {
-    let own = slot(config, shard, query).map(|slot| Ipv4Addr::from_bits(slot.addr));
+fn guess(slot: Option<&Slot>, query: &Query<'_>) -> Option<Ipv4Addr> {
+    let own = slot.map(|slot| Ipv4Addr::from_bits(slot.addr));
     let own = own.filter(|addr| !addr.is_unspecified());
     own.or_else(|| query.ciaddr())
         .or_else(|| query.requested_addr())

@@ -14,6 +14,7 @@ use super::arrival::Arrival;
 use super::counters::{Counters, DropReason, Event};
 use super::host::Net;
 use super::port::{Facts, HeaderLengths, Packet, Port};
+use super::ports::Ports;
 use super::way::{Exit, Way};
 
 /// RFC 1812 §4.2.2.9 asks for 64 or more.
@@ -209,4 +210,22 @@ pub struct Snapshot {
     pub config: Config,
     /// Its routes.
     pub routes: super::routes::Routes,
+}
+
+impl Snapshot {
+    /// What a worker lends its host, under this configuration.
+    #[inline]
+    pub fn net<'a, P: Port>(
+        &'a self,
+        ports: &'a mut Ports<P>,
+        counters: &'a Counters,
+    ) -> Net<'a, P> {
+        let Self { config, routes } = self;
+        Net {
+            config,
+            routes,
+            ports,
+            counters,
+        }
+    }
 }

@@ -390,15 +390,8 @@ fn ask<P: Port>(request: Request, net: &mut Net<'_, P>) {
 impl<P: Port> Net<'_, P> {
     /// Sends an ARP packet in a buffer of its own; says whether there was one.
     pub(super) fn transmit_arp(&mut self, port: u8, frame: &ArpFrame) -> bool {
-        let Some(mut packet) = self.ports.allocate(port, self.counters) else {
-            return false;
-        };
-        if frame.write(&mut packet).is_err() {
-            self.counters.drop(DropReason::NoRoom);
-            return false;
-        }
-        self.ports.send(port, packet, self.counters);
-        true
+        self.ports
+            .originate(port, self.counters, |packet| frame.write(packet))
     }
 }
 

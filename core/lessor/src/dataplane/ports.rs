@@ -6,7 +6,7 @@
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::counters::{Counters, DropReason, Event};
-use super::port::{Facts, Port};
+use super::port::{Facts, Port, TooLong};
 
 /// Packets that one poll moves from or to a queue.
 pub const BURST: usize = 32;
@@ -107,6 +107,24 @@ impl<P: Port> Ports<P> {
             counters.drop(DropReason::NoMbuf);
         }
         packet
+    }
+
+    /// Sends what `write` puts into a packet of its own; whether there was one with room for it.
+    pub fn originate(
+        &mut self,
+        number: u8,
+        counters: &Counters,
+        write: impl FnOnce(&mut P::Packet) -> Result<(), TooLong>,
+    ) -> bool {
+        let Some(mut packet) = self.allocate(number, counters) else {
+            return false;
+        };
+        if write(&mut packet).is_err() {
+            counters.drop(DropReason::NoRoom);
+            return false;
+        }
+        self.send(number, packet, counters);
+        true
     }
 
     /// Sends a packet with the next [`Ports::flush`], or before if more than a burst waits.

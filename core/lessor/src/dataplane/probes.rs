@@ -120,12 +120,6 @@ impl<K> Probes<K> {
         self.order.is_empty()
     }
 
-    /// Whether one more has room.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        !self.free.is_empty()
-    }
-
     /// The probe of an address.
     #[must_use]
     pub fn find(&self, space: Space, addr: Ipv4Addr) -> Option<At> {
@@ -295,7 +289,6 @@ mod tests {
         let mut probes = Probes::new(2);
         probes.add(entry(1, 1, 0)).unwrap();
         probes.add(entry(2, 1, 0)).unwrap();
-        assert!(!probes.has_room());
         assert_eq!(addr(&probes.add(entry(3, 1, 0)).unwrap_err()), 3);
         let mut none = Probes::new(0);
         assert!(none.find(Space(0), Ipv4Addr::LOCALHOST).is_none());

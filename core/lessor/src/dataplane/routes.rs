@@ -122,6 +122,19 @@ impl Routes {
         self.hop(&self.by_space, space.0.into(), space, dst)
     }
 
+    /// The next hop to `dst`: on the link `near` that a message came by, unless no route leads
+    /// there from it.
+    #[must_use]
+    pub fn next_hop_from(
+        &self,
+        near: Option<LinkIndex>,
+        space: Space,
+        dst: Ipv4Addr,
+    ) -> Option<Hop> {
+        let near = near.and_then(|link| self.next_hop_on(link, space, dst));
+        near.or_else(|| self.next_hop(space, dst))
+    }
+
     fn hop(&self, table: &Table, of: u32, space: Space, dst: Ipv4Addr) -> Option<Hop> {
         if !is_host(dst) || self.is_ours(space, dst) {
             return None;

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use dhcp_proto::config::Config;
+use dhcp_proto::config::{Config, Link};
 use dhcp_wire::ethernet::Tags;
 
 use super::arrival::Arrival;
@@ -38,6 +38,19 @@ pub struct Way {
     pub source: Ipv4Addr,
 }
 
+impl Hop {
+    /// The next station on `link`, and the tags to write: those of `arrival` if it came by this
+    /// link (C166). None if nothing says which of the link's VLANs it is in.
+    #[must_use]
+    pub fn leg(&self, link: &Link, arrival: Option<&Arrival>) -> Option<(Key, Tags)> {
+        if let Some(arrival) = arrival.filter(|arrival| arrival.link == self.link) {
+            return Some((arrival.hop(self.via), arrival.tags));
+        }
+        let key = Key::new(link.port, link.vlans.one()?, self.via);
+        Some((key, key.usual_tags()))
+    }
+}
+
 impl Way {
     /// The way to `dst` for the answer to what arrived from `arrival`. It is the link that the
     /// message came by (C166), unless no route leads there from it.
@@ -52,26 +65,19 @@ impl Way {
         routes: &Routes,
     ) -> Result<Self, DropReason> {
         let space = config.link(arrival.link).ok_or(DropReason::LinkGone)?.space;
-        let near = routes.next_hop_on(arrival.link, space, dst);
-        let hop = near.or_else(|| routes.next_hop(space, dst));
-        let Hop { link, via, source } = hop.ok_or(DropReason::NoRoute)?;
-        let there = config.link(link).ok_or(DropReason::LinkGone)?;
-        let (hop, tags) = if link == arrival.link {
-            (arrival.hop(via), arrival.tags)
-        } else {
-            let vids = there.vlans.one().ok_or(DropReason::NoRoute)?;
-            let hop = Key::new(there.port, vids, via);
-            (hop, hop.usual_tags())
-        };
+        let next = routes.next_hop_from(Some(arrival.link), space, dst);
+        let next = next.ok_or(DropReason::NoRoute)?;
+        let there = config.link(next.link).ok_or(DropReason::LinkGone)?;
+        let (hop, tags) = next.leg(there, Some(arrival)).ok_or(DropReason::NoRoute)?;
         let leg = Arrival {
             port: there.port,
-            link,
+            link: next.link,
             tags,
         };
         Ok(Self {
             exit: Exit::Via { hop, tags },
             leg,
-            source,
+            source: next.source,
         })
     }
 }

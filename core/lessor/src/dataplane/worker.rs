@@ -33,11 +33,11 @@ use super::arrival::Arrival;
 use super::clock::Clock;
 use super::counters::{Counters, DropReason, Event};
 use super::desk::Desk;
-use super::exchange::{self, Received, Snapshot, Source};
+use super::exchange::{self, Received, Source};
 use super::gate::{Gate, Load, drop_copies};
 use super::gauges::Gauges;
 use super::handover::{self, Handed, Peers};
-use super::host::{Host, Net};
+use super::host::Host;
 use super::latency::Stopwatch;
 use super::parked::{Due, ParkedReplies};
 use super::port::{Facts, Packet, Port};
@@ -280,17 +280,9 @@ impl<P: Port, J: Journal> Worker<P, J> {
         if snapshot.turn(shard).is_some_and(|changed| changed.announce) {
             host.on_reload();
         }
-        let Snapshot { config, routes } = &**snapshot;
+        let config = &snapshot.config;
         shard.turn(config, now.secs(), TIMERS, journal);
-        host.tick(
-            &mut Net {
-                config,
-                routes,
-                ports,
-                counters,
-            },
-            now,
-        );
+        host.tick(&mut snapshot.net(ports, counters), now);
         desk.answer(config, shard);
         gauges.publish(shard, parked.len(), probes.len());
     }
@@ -391,28 +383,21 @@ impl<P: Port, J: Journal> Worker<P, J> {
         if !parts.take_echo(&packet, (plan, &arrival), echo) {
             return;
         }
-        let Snapshot { config, routes } = &*parts.snapshot;
-        let (ports, counters) = (&mut parts.ports, &*parts.counters);
-        let mut net = Net {
-            config,
-            routes,
-            ports,
-            counters,
-        };
+        let mut net = parts.snapshot.net(&mut parts.ports, &parts.counters);
         let exit = match exchange::write(&mut packet, plan, echo, &arrival, &net) {
             Ok(exit) => exit,
-            Err(reason) => return counters.drop(reason),
+            Err(reason) => return net.counters.drop(reason),
         };
         match plan.wait {
             Some(parked) if parked.sequence > parts.journal.durable() => {
-                counters.event(Event::Parked);
+                net.counters.event(Event::Parked);
                 let since = (now, stopwatch.begin());
                 if parts.parked.park(packet, exit, parked, since).is_err() {
-                    counters.drop(DropReason::ShedRequest);
+                    net.counters.drop(DropReason::ShedRequest);
                 }
             }
-            Some(parked) if is_fenced(&parts.journal, &parts.shard, config, &parked) => {
-                counters.drop(DropReason::Fenced);
+            Some(parked) if is_fenced(&parts.journal, &parts.shard, net.config, &parked) => {
+                net.counters.drop(DropReason::Fenced);
             }
             Some(_) | None => {
                 // One that waited for a probe has no beginning in this poll.
@@ -439,20 +424,14 @@ impl<P: Port, J: Journal> Worker<P, J> {
             return;
         }
         let durable = journal.durable();
-        let Snapshot { config, routes } = &**snapshot;
-        let mut net = Net {
-            config,
-            routes,
-            ports,
-            counters,
-        };
+        let mut net = snapshot.net(ports, counters);
         let mut at = None;
         while let Some(due) = parked.due(durable, now) {
             match due {
                 Due::Durable(entry) if !shard.stands(&entry.parked) => {
                     net.counters.drop(DropReason::Superseded);
                 }
-                Due::Durable(entry) if is_fenced(journal, shard, config, &entry.parked) => {
+                Due::Durable(entry) if is_fenced(journal, shard, net.config, &entry.parked) => {
                     net.counters.drop(DropReason::Fenced);
                 }
                 Due::Durable(entry) => {
@@ -480,26 +459,12 @@ fn is_fenced(journal: &impl Journal, shard: &Shard, config: &Config, parked: &Pa
 
 impl<P: Port, J: Journal> Parts<P, J> {
     fn read<'a>(&mut self, packet: &'a P::Packet, source: Source) -> Received<'a> {
-        let Snapshot { config, routes } = &*self.snapshot;
-        let (ports, counters) = (&mut self.ports, &*self.counters);
-        let net = Net {
-            config,
-            routes,
-            ports,
-            counters,
-        };
+        let net = self.snapshot.net(&mut self.ports, &self.counters);
         exchange::read(packet, source, &net, self.shard.key())
     }
 
     fn on_frame(&mut self, packet: P::Packet, port: u8, now: Instant) {
-        let Snapshot { config, routes } = &*self.snapshot;
-        let (ports, counters) = (&mut self.ports, &*self.counters);
-        let mut net = Net {
-            config,
-            routes,
-            ports,
-            counters,
-        };
+        let mut net = self.snapshot.net(&mut self.ports, &self.counters);
         self.host.on_frame(packet, port, &mut net, now);
     }
 

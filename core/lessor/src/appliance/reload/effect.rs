@@ -72,7 +72,7 @@ impl Effect {
             }
             let is_unread =
                 cell.slot() == SlotIndex::NONE.0 && running.place_of(space, addr).is_none();
-            if let Some((network, _)) = layout.place(space, addr).filter(|_| is_unread) {
+            if is_unread && let Some((network, _)) = layout.place(space, addr) {
                 unread.insert(format!(
                     "network {:?}: the store has leases of its addresses, which a start alone reads",
                     network.name

@@ -3,7 +3,7 @@
 use dhcp_proto::address::AddressState;
 use dhcp_proto::record::Journal;
 use dhcp_wire::arp::Op;
-use dhcp_wire::ethernet::{Ethernet, Mac};
+use dhcp_wire::ethernet::Mac;
 use dhcp_wire::frame::{self, Frame};
 use std::net::Ipv4Addr;
 
@@ -32,8 +32,8 @@ impl<P: Port, J: Journal> Parts<P, J> {
                 let sound = !station.mac.is_zero() && !station.mac.is_multicast();
                 let heard = for_us && sound && station.mac != facts.mac;
                 let heard = heard.then_some((station.addr, station.mac))?;
-                self.answer_on((&eth, port, facts.mac), heard)
-                    .map(Heard::Answer)
+                let arrival = Arrival::new(&eth, port, facts.mac, &self.snapshot.config).ok()?;
+                self.answer_on(arrival, heard).map(Heard::Answer)
             }
             Frame::Icmp { eth, ip, icmp } if icmp.is_echo_reply() => {
                 let heard = (ip.src(), eth.src());
@@ -49,7 +49,7 @@ impl<P: Port, J: Journal> Parts<P, J> {
                 let Some(cookie) = ours else {
                     return Some(Heard::Mismatch);
                 };
-                let answer = self.answer_on((&eth, port, facts.mac), heard)?;
+                let answer = self.answer_on(arrival, heard)?;
                 Some(Heard::Answer(Answer {
                     worker: cookie.worker,
                     echo: Some(cookie.generation),
@@ -65,13 +65,8 @@ impl<P: Port, J: Journal> Parts<P, J> {
     }
 
     /// The answer of the station `mac` about `addr`, for the worker that holds the address.
-    fn answer_on(
-        &self,
-        (eth, port, own): (&Ethernet<'_>, u8, Mac),
-        (addr, mac): (Ipv4Addr, Mac),
-    ) -> Option<Answer> {
+    fn answer_on(&self, arrival: Arrival, (addr, mac): (Ipv4Addr, Mac)) -> Option<Answer> {
         let config = &self.snapshot.config;
-        let arrival = Arrival::new(eth, port, own, config).ok()?;
         let link = config.link(arrival.link)?;
         let word = config.cell(link.space, addr)?.load();
         match word.state() {

@@ -15,9 +15,7 @@ use crate::dataplane::arp::ArpFrame;
 use crate::dataplane::arrival::Arrival;
 use crate::dataplane::counters::{DropReason, Event};
 use crate::dataplane::exchange::{Received, Source};
-use crate::dataplane::host::Net;
-use crate::dataplane::neighbors::Key;
-use crate::dataplane::port::Port;
+use crate::dataplane::port::{Port, TooLong};
 use crate::dataplane::probe::{Answer, Cookie, EchoFrame};
 use crate::dataplane::probes::{At, Entry, MOST_TRIES, Waiting, Way};
 
@@ -238,13 +236,8 @@ impl<P: Port, J: Journal> Parts<P, J> {
                 self.counters.silence(server::Silence::ProbeMoot);
             }
         }
-        let way = self.way_to(&probe, from);
-        let (Some(way), true) = (way, self.probes.has_room()) else {
-            self.counters.event(if way.is_none() {
-                Event::ProbeSkipped
-            } else {
-                Event::ProbeTableFull
-            });
+        let Some(way) = self.way_to(&probe, from) else {
+            self.counters.event(Event::ProbeSkipped);
             let found = Found::Nothing;
             let over = Over { probe, found };
             return Some(Ended { over, waiting });
@@ -254,7 +247,10 @@ impl<P: Port, J: Journal> Parts<P, J> {
                 self.send_probe(at, now);
                 None
             }
-            Err(entry) => Some(entry.over(Found::Nothing)),
+            Err(entry) => {
+                self.counters.event(Event::ProbeTableFull);
+                Some(entry.over(Found::Nothing))
+            }
         }
     }
 
@@ -263,21 +259,13 @@ impl<P: Port, J: Journal> Parts<P, J> {
     fn way_to(&self, probe: &Probe, from: Option<Arrival>) -> Option<Way> {
         let config = &self.snapshot.config;
         let routes = &self.snapshot.routes;
-        let to = |addr: Ipv4Addr| {
-            let near = from.and_then(|f| routes.next_hop_on(f.link, probe.space, addr));
-            near.or_else(|| routes.next_hop(probe.space, addr))
-        };
+        let near = from.map(|from| from.link);
+        let to = |addr| routes.next_hop_from(near, probe.space, addr);
         let direct = to(probe.addr);
         let on_link = direct.is_some_and(|hop| hop.via == probe.addr);
         let reachable = on_link || probe.by != ProbeBy::Arp;
         let hop = direct.or_else(|| to(probe.relay)).filter(|_| reachable)?;
-        let link = config.link(hop.link)?;
-        let (key, tags) = if let Some(from) = from.filter(|from| from.link == hop.link) {
-            (from.hop(hop.via), from.tags)
-        } else {
-            let key = Key::new(link.port, link.vlans.one()?, hop.via);
-            (key, key.usual_tags())
-        };
+        let (key, tags) = hop.leg(config.link(hop.link)?, from.as_ref())?;
         Some(Way {
             hop: key,
             tags,
@@ -295,20 +283,8 @@ impl<P: Port, J: Journal> Parts<P, J> {
         let sent = if way.on_link {
             self.send_arp(&probe, &way)
         } else {
-            let Parts {
-                ports,
-                host,
-                snapshot,
-                counters,
-                ..
-            } = self;
-            let mut net = Net {
-                config: &snapshot.config,
-                routes: &snapshot.routes,
-                ports,
-                counters,
-            };
-            let mac = host.station(way.hop, &way.tags, &mut net, now);
+            let mut net = self.snapshot.net(&mut self.ports, &self.counters);
+            let mac = self.host.station(way.hop, &way.tags, &mut net, now);
             mac.is_some_and(|mac| self.send_echo(&probe, &way, mac))
         };
         match self.probes.get_mut(at).filter(|_| sent) {
@@ -329,7 +305,7 @@ impl<P: Port, J: Journal> Parts<P, J> {
             addr: Ipv4Addr::UNSPECIFIED,
         };
         let frame = ArpFrame::request(ours, probe.addr, Mac::BROADCAST, way.tags);
-        self.transmit_probe(port, |packet| frame.write(packet).is_ok())
+        self.transmit_probe(port, |packet| frame.write(packet))
     }
 
     fn send_echo(&mut self, probe: &Probe, way: &Way, mac: Mac) -> bool {
@@ -347,20 +323,17 @@ impl<P: Port, J: Journal> Parts<P, J> {
             dst: probe.addr,
             cookie: Cookie::new(self.shard.key(), worker, place, probe.generation),
         };
-        self.transmit_probe(port, |packet| frame.write(packet).is_ok())
+        self.transmit_probe(port, |packet| frame.write(packet))
     }
 
-    fn transmit_probe(&mut self, port: u8, write: impl FnOnce(&mut P::Packet) -> bool) -> bool {
-        let Some(mut packet) = self.ports.allocate(port, &self.counters) else {
-            return false;
-        };
-        if !write(&mut packet) {
-            self.count(DropReason::NoRoom);
-            return false;
-        }
-        self.counters.event(Event::ProbesSent);
-        self.ports.send(port, packet, &self.counters);
-        true
+    fn transmit_probe(
+        &mut self,
+        port: u8,
+        write: impl FnOnce(&mut P::Packet) -> Result<(), TooLong>,
+    ) -> bool {
+        let sent = self.ports.originate(port, &self.counters, write);
+        self.counters.events(Event::ProbesSent, usize::from(sent));
+        sent
     }
 
     /// Ends a probe that was answered; one that is to be by ICMP has only found its station.
