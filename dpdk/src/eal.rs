@@ -37,6 +37,9 @@ pub struct EalConfig {
     /// Virtual devices to make at the start. [`crate::Port::open`] makes them too, and names the
     /// one that failed.
     pub vdevs: Vec<String>,
+    /// Further arguments as DPDK's command line has them, behind all others: for what the fields
+    /// above have no word for.
+    pub extra: Vec<String>,
     /// The least serious line that `log` gets.
     pub log_level: LogLevel,
     /// Gets DPDK's log, on the thread that logs. Without it the log is silent; errors tell why
@@ -55,6 +58,7 @@ impl Default for EalConfig {
             housekeeping: Vec::new(),
             pci: Vec::new(),
             vdevs: Vec::new(),
+            extra: Vec::new(),
             log_level: LogLevel::Warning,
             log: None,
         }

@@ -108,6 +108,37 @@ fn an_argument_that_would_be_another_is_refused() {
 }
 
 #[test]
+fn further_arguments_reach_dpdk() {
+    let (passed, text) = alone(&[], "child_starts_with_further_arguments");
+    assert!(passed, "{text}");
+    for nothing in ["", "--", "a\0b"] {
+        let asked = EalConfig {
+            extra: vec![nothing.to_owned()],
+            ..config()
+        };
+        let error = Eal::start(&asked).unwrap_err();
+        assert!(error.to_string().contains("further argument"), "{error}");
+    }
+}
+
+#[test]
+#[ignore = "run by further_arguments_reach_dpdk"]
+fn child_starts_with_further_arguments() {
+    static VDEVS: Mutex<bool> = Mutex::new(false);
+    let asked = EalConfig {
+        extra: vec![
+            "--vdev=net_null77".to_owned(),
+            "--log-level=pmd.net.null:info".to_owned(),
+        ],
+        log_level: LogLevel::Debug,
+        log: Some(|_, line| *VDEVS.lock().unwrap() |= line.contains("Configure pmd_null")),
+        ..config()
+    };
+    Eal::start(&asked).unwrap();
+    assert!(*VDEVS.lock().unwrap(), "the device is made at the start");
+}
+
+#[test]
 fn without_permission_the_error_says_to_run_as_root() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("SKIPPED: giving up root needs root");

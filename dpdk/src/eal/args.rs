@@ -77,5 +77,12 @@ pub(super) fn argv(config: &EalConfig, housekeeping: &[usize]) -> Result<Argv, E
         }
         argv.push("virtual device", format!("--vdev={device}"))?;
     }
+    for argument in &config.extra {
+        // EAL's own end where these begin, and are then nobody's.
+        if argument.is_empty() || argument == "--" {
+            return Err(bad("further argument", argument));
+        }
+        argv.push("further argument", argument.clone())?;
+    }
     Ok(argv)
 }
