@@ -16,7 +16,7 @@ use core::fmt::Write as _;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
-use dhcp_proto::address::Worker;
+use dhcp_proto::address::{Space, Worker};
 use dhcp_proto::binding::{Bindings, Sizes, Storage};
 use dhcp_proto::config::{Config, PoolSpec};
 use dhcp_proto::record::Origin;
@@ -229,6 +229,10 @@ impl Bench {
         let mut out = [0; 548];
         let begin = Instant::now();
         let mut queries: Vec<Option<Query<'_>>> = vec![None; BURST];
+        let seen = messages
+            .iter()
+            .map(|(payload, ..)| Some((Space(0), Message::glance(&payload[..])?)));
+        ahead::look(&self.config, seen);
         let given = messages.iter().zip(&askers).zip(&mut queries);
         for (((payload, message, options), asker), query) in given {
             let arrival = Arrival {
@@ -241,14 +245,10 @@ impl Bench {
             };
             let admitted = server::admit(&self.config, &KEY, arrival, *message, *options);
             let admitted = admitted.expect("a message for this server");
-            ahead::network(&self.config, &self.shard, &admitted);
+            ahead::begin(&self.config, &self.shard, &admitted);
             *query = Some(admitted);
         }
-        for step in ahead::STEPS {
-            for query in queries.iter().flatten() {
-                step(&self.config, &self.shard, query);
-            }
-        }
+        ahead::fetch(&self.config, &self.shard, queries.iter().flatten());
         for query in queries.iter().flatten() {
             let (shard, config) = (&mut self.shard, &self.config);
             let reply = server::decide(query, self.now, config, shard, &mut self.journal).reply;

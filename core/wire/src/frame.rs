@@ -3,6 +3,7 @@
 use core::net::Ipv4Addr;
 
 use crate::arp::Arp;
+use crate::dhcp::Message;
 use crate::ethernet::{self, Ethernet, Mac, Tag, Tags, ethertype};
 use crate::icmp::{self, Icmp};
 use crate::ipv4::{self, Ipv4, protocol};
@@ -49,7 +50,7 @@ pub enum Frame<'a> {
         ip: Ipv4<'a>,
         /// The packet's datagram.
         udp: Udp<'a>,
-        /// The datagram's payload, for [`Message::parse`](crate::dhcp::Message::parse).
+        /// The datagram's payload, for [`Message::parse`].
         payload: &'a [u8],
     },
     /// UDP to another port; its checksum is not looked at.
@@ -91,6 +92,15 @@ pub fn parse(octets: &[u8], offloads: Offloads) -> Result<Frame<'_>, Malformed> 
         }
         _ => Ok(Frame::Other { eth }),
     }
+}
+
+/// What [`Message::glance`] says of the DHCP message in a frame. Nothing is checked.
+#[inline]
+#[must_use]
+pub fn glance(octets: &[u8]) -> Option<Ipv4Addr> {
+    let packet = Ethernet::parse(octets).ok()?.payload();
+    let words = packet.first()? & 0x0f;
+    Message::glance(packet.get(4 * usize::from(words) + udp::HEADER_LEN..)?)
 }
 
 #[inline]

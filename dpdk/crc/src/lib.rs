@@ -34,7 +34,7 @@ fn by_sse42(octets: &[u8]) -> u32 {
     let words = words.iter().map(|word| u64::from_le_bytes(*word));
     let wide = words.fold(u64::from(u32::MAX), |crc, word| _mm_crc32_u64(crc, word));
     // The instruction leaves the upper half zero.
-    let mut crc = (wide & u64::from(u32::MAX)) as u32;
+    let mut crc = u32::try_from(wide).unwrap_or_default();
     if let Some((word, behind)) = rest.split_first_chunk::<4>() {
         crc = _mm_crc32_u32(crc, u32::from_le_bytes(*word));
         rest = behind;
@@ -65,7 +65,9 @@ mod tests {
     #[test]
     fn every_length_has_the_checksum_of_the_definition() {
         assert_eq!(by_definition(b"123456789"), 0xe306_9283);
-        let octets: Vec<u8> = (0..300_u32).map(|n| (n * 167 + 13) as u8).collect();
+        let octets: Vec<u8> = (0..300_u32)
+            .map(|n| (n * 167 + 13).to_le_bytes()[0])
+            .collect();
         for length in 0..=octets.len() {
             let piece = &octets[..length];
             // `None` on a processor without the instruction: nothing to compare there.

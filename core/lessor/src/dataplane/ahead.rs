@@ -1,122 +1,215 @@
 //! Fetching into the cache what deciding a message will look at.
 //!
 //! Each step asks for what the step before has brought the address of, for all messages of a burst
-//! before the next step begins, so that the misses of a burst overlap: one network may be in the
-//! cache, ten thousand are not.
+//! before the next step begins, so that the misses of a burst overlap.
 //!
 //! ```text
-//!   network:  bucket of the client    network
-//!   subnet:   slot of the client      subnet of the message
+//!   look:                             where an address's network is said, and its gate
+//!   begin:    bucket of the client    network
+//!   client:   slot of the client      subnet of the message
 //!   pool:     neighbours of the slot  pool                   options, index of the address words
 //!   hints:    newest offer            hints of the pool
 //!   address:                                                 word of the address
 //! ```
 //!
+//! A few networks are in the cache at any rate: what is on the right of the slot is fetched only
+//! where there are many, and of the rest the word of the address alone.
+//!
 //! Nothing is decided here: what is guessed wrong is a miss later on.
 
 use std::net::Ipv4Addr;
 
-use dhcp_proto::address::start_for;
+use dhcp_proto::address::{Space, start_for};
 use dhcp_proto::binding::Slot;
 use dhcp_proto::config::{Config, Network, Pool, Subnet};
 use dhcp_proto::server::{Client, Query};
 use dhcp_proto::shard::Shard;
 use hugemem::{prefetch_all, prefetch_octets, prefetch_read};
 
+use super::ports::BURST;
+
 /// Cache lines of a subnet's options that are fetched; few subnets have more.
 const OPTION_LINES: usize = 4;
 
-/// The steps behind [`network`], in order.
-pub const STEPS: [fn(&Config, &Shard, &Query<'_>); 4] = [subnet, pool, hints, address];
+/// As many networks, and what they lead to, stay in the cache by being used.
+const FEW: usize = 64;
+
+/// Before a burst is read, where there are many networks: the steps that choosing one takes. The
+/// addresses are what [`dhcp_wire::frame::glance`] has seen, with their spaces.
+#[inline]
+pub fn look(config: &Config, addresses: impl Iterator<Item = Option<(Space, Ipv4Addr)>>) {
+    if !are_many(config) {
+        return;
+    }
+    let mut lines = [None; BURST];
+    for (address, line) in addresses.zip(&mut lines) {
+        let found = address.and_then(|(space, addr)| {
+            let (line, octets) = config.line_of(space, addr)?;
+            prefetch_read(octets);
+            Some((line, addr))
+        });
+        *line = found;
+    }
+    for (line, addr) in lines.into_iter().flatten() {
+        let place = config.place_on_line(line, addr);
+        if let Some(gate) = place.and_then(|place| config.gate(place.network)) {
+            prefetch_read(gate);
+        }
+    }
+}
 
 /// The first step, as soon as a message is read.
 #[inline]
-pub fn network(config: &Config, shard: &Shard, query: &Query<'_>) {
+pub fn begin(config: &Config, shard: &Shard, query: &Query<'_>) {
     if let Some((hash, network)) = place(config, query)
         && let Some(bucket) = shard.bindings().bucket(hash, network)
     {
         prefetch_read(bucket);
     }
-    if let Some(network) = config.network(query.network) {
+    if are_many(config)
+        && let Some(network) = config.network(query.network)
+    {
         prefetch_all(network);
     }
 }
 
-fn subnet(config: &Config, shard: &Shard, query: &Query<'_>) {
-    if let Some(slot) = slot(config, shard, query) {
-        prefetch_read(slot);
-        prefetch_read(slot.end());
+/// The other steps, for a burst.
+#[inline]
+pub fn fetch<'q, 'a: 'q>(
+    config: &Config,
+    shard: &Shard,
+    queries: impl Iterator<Item = &'q Query<'a>> + Clone,
+) {
+    let mut guesses = [const { Guess::NOTHING }; BURST];
+    for (query, guess) in queries.clone().zip(&mut guesses) {
+        guess.client(config, shard, query);
     }
-    if let Some((_, subnet)) = config.subnet(query.place()) {
-        prefetch_all(subnet);
+    if are_many(config) {
+        for guess in &guesses {
+            guess.subnet();
+        }
+    }
+    for (query, guess) in queries.zip(&mut guesses) {
+        guess.addr(query);
+    }
+    if are_many(config) {
+        for guess in &mut guesses {
+            guess.pool(config, shard);
+        }
+        for guess in &guesses {
+            guess.hints(shard);
+        }
+    }
+    for guess in &guesses {
+        guess.word(config, shard);
     }
 }
 
-fn pool(config: &Config, shard: &Shard, query: &Query<'_>) {
-    let Some((network, subnet)) = config.subnet(query.place()) else {
-        return;
+fn are_many(config: &Config) -> bool {
+    config.networks().len() > FEW
+}
+
+/// What is likely of one message, as far as it is known.
+struct Guess<'c> {
+    slot: Option<&'c Slot>,
+    at: Option<(&'c Network, &'c Subnet)>,
+    pool: Option<&'c Pool>,
+    addr: Option<Ipv4Addr>,
+}
+
+impl<'c> Guess<'c> {
+    const NOTHING: Self = Self {
+        slot: None,
+        at: None,
+        pool: None,
+        addr: None,
     };
-    prefetch_octets(subnet.options.octets(), OPTION_LINES);
-    let slot = slot(config, shard, query);
-    let addr = guess(slot, query);
-    if let Some(pool) = pool_of(network, subnet, addr) {
-        prefetch_all(pool);
+
+    fn client(&mut self, config: &'c Config, shard: &'c Shard, query: &Query<'_>) {
+        if let Some((hash, network)) = place(config, query) {
+            self.slot = shard.bindings().probe(hash, network);
+        }
+        if let Some(slot) = self.slot {
+            prefetch_read(slot);
+            prefetch_read(slot.end());
+        }
+        self.at = config.subnet(query.place());
     }
-    // An address that is not known yet is likely to be in the block of the subnet's first one.
-    let near = addr.unwrap_or(subnet.prefix.first());
-    if let Some(line) = config.directory().line(network.space, near) {
-        prefetch_read(line);
+
+    fn subnet(&self) {
+        if let Some((_, subnet)) = self.at {
+            prefetch_all(subnet);
+        }
     }
-    if let Some(slot) = slot {
-        for links in shard.bindings().beside(slot) {
+
+    /// The address that it will be about: the client's own, or the one that it asks for.
+    fn addr(&mut self, query: &Query<'_>) {
+        let own = self.slot.map(|slot| Ipv4Addr::from_bits(slot.addr));
+        let own = own.filter(|addr| !addr.is_unspecified());
+        self.addr = own
+            .or_else(|| query.ciaddr())
+            .or_else(|| query.requested_addr());
+    }
+
+    /// The pool of the address, or the one that a new address comes from first.
+    fn pool(&mut self, config: &Config, shard: &Shard) {
+        let Some((network, subnet)) = self.at else {
+            return;
+        };
+        prefetch_octets(subnet.options.octets(), OPTION_LINES);
+        let known = |addr| network.subnet_of(addr)?.1.pool_of(addr);
+        self.pool = self.addr.and_then(known).or_else(|| subnet.pools.first());
+        if let Some(pool) = self.pool {
+            prefetch_all(pool);
+        }
+        // An address that is not known yet is likely to be in the block of the subnet's first one.
+        let near = self.addr.unwrap_or(subnet.prefix.first());
+        if let Some(line) = config.directory().line(network.space, near) {
+            prefetch_read(line);
+        }
+        if let Some(slot) = self.slot {
+            for links in shard.bindings().beside(slot) {
+                prefetch_all(links);
+            }
+        }
+    }
+
+    fn hints(&self, shard: &Shard) {
+        if let Some(pool) = self.pool {
+            let index = self.addr.and_then(|addr| pool.index(addr));
+            let index = index.unwrap_or_else(|| start(shard, pool));
+            for line in pool.hints.lines(index).into_iter().flatten() {
+                prefetch_read(line);
+            }
+        }
+        if let Some((network, _)) = self.at
+            && let Some(links) = shard.newest_offer(network.key)
+        {
             prefetch_all(links);
         }
     }
-}
 
-fn hints(config: &Config, shard: &Shard, query: &Query<'_>) {
-    let Some((network, subnet)) = config.subnet(query.place()) else {
-        return;
-    };
-    let addr = guess(slot(config, shard, query), query);
-    if let Some(pool) = pool_of(network, subnet, addr) {
-        let index = addr.and_then(|addr| pool.index(addr));
-        let index = index.unwrap_or_else(|| start(shard, pool));
-        for line in pool.hints.lines(index).into_iter().flatten() {
-            prefetch_read(line);
-        }
-    }
-    if let Some(links) = shard.newest_offer(network.key) {
-        prefetch_all(links);
-    }
-}
-
-fn address(config: &Config, shard: &Shard, query: &Query<'_>) {
-    let Some((network, subnet)) = config.subnet(query.place()) else {
-        return;
-    };
-    let new = || {
-        let pool = subnet.pools.first()?;
+    fn new_addr(&self, shard: &Shard) -> Option<Ipv4Addr> {
+        let pool = self.pool?;
         let index = pool.hints.first_free(start(shard, pool))?;
         Some(pool.addr(index))
-    };
-    let addr = guess(slot(config, shard, query), query).or_else(new);
-    if let Some(cell) = addr.and_then(|addr| config.cell(network.space, addr)) {
-        let (word, slot) = cell.lines();
-        prefetch_read(word);
-        prefetch_read(slot);
+    }
+
+    fn word(&self, config: &Config, shard: &Shard) {
+        let addr = self.addr.or_else(|| self.new_addr(shard));
+        if let Some((network, _)) = self.at
+            && let Some(cell) = addr.and_then(|addr| config.cell(network.space, addr))
+        {
+            let (word, slot) = cell.lines();
+            prefetch_read(word);
+            prefetch_read(slot);
+        }
     }
 }
 
 /// Where this worker looks for a free address of a pool.
 fn start(shard: &Shard, pool: &Pool) -> u32 {
     start_for(shard.worker(), shard.workers(), pool.len())
-}
-
-/// What may be the client's slot.
-fn slot<'s>(config: &Config, shard: &'s Shard, query: &Query<'_>) -> Option<&'s Slot> {
-    let (hash, network) = place(config, query)?;
-    shard.bindings().probe(hash, network)
 }
 
 /// Where the client is looked up: hash and network.
@@ -126,22 +219,4 @@ fn place(config: &Config, query: &Query<'_>) -> Option<(u64, u32)> {
         return None;
     };
     Some((*hash, config.gate(query.network)?.key.0))
-}
-
-/// The address that it will be about: the client's own, or the one that it asks for.
-fn guess(slot: Option<&Slot>, query: &Query<'_>) -> Option<Ipv4Addr> {
-    let own = slot.map(|slot| Ipv4Addr::from_bits(slot.addr));
-    let own = own.filter(|addr| !addr.is_unspecified());
-    own.or_else(|| query.ciaddr())
-        .or_else(|| query.requested_addr())
-}
-
-/// The pool of `addr`, or the one that a new address comes from first.
-fn pool_of<'c>(
-    network: &'c Network,
-    subnet: &'c Subnet,
-    addr: Option<Ipv4Addr>,
-) -> Option<&'c Pool> {
-    let known = addr.and_then(|addr| network.subnet_of(addr)?.1.pool_of(addr));
-    known.or_else(|| subnet.pools.first())
 }

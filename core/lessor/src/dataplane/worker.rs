@@ -26,6 +26,7 @@ use dhcp_proto::server::{
 use dhcp_proto::shard::Shard;
 use dhcp_proto::time::{Instant, Wall};
 use dhcp_wire::dhcp::Message;
+use dhcp_wire::frame;
 use rtrb::Producer;
 
 use super::ahead;
@@ -323,6 +324,16 @@ impl<P: Port, J: Journal> Worker<P, J> {
     )]
     fn decide(&mut self, burst: &Burst<P::Packet>, verdicts: &mut [Verdict; BURST], now: Instant) {
         let Self { parts, load, .. } = self;
+        let config = &parts.snapshot.config;
+        ahead::look(
+            config,
+            burst.sources().map(|(packet, source)| {
+                Some((
+                    config.space_of(source.port)?,
+                    frame::glance(packet.octets())?,
+                ))
+            }),
+        );
         let mut queries: [Option<(Query<'_>, Arrival)>; BURST] = [const { None }; BURST];
         let packets = burst.sources().zip(&mut queries);
         for (((packet, source), query), verdict) in packets.zip(verdicts.iter_mut()) {
@@ -333,18 +344,14 @@ impl<P: Port, J: Journal> Worker<P, J> {
                         *verdict = Verdict::HandOver(owner, server::glance(&message));
                         continue;
                     }
-                    ahead::network(&parts.snapshot.config, &parts.shard, &message);
+                    ahead::begin(&parts.snapshot.config, &parts.shard, &message);
                     *query = Some((message, arrival));
                 }
                 Received::Counted => {}
             }
         }
-        let (config, shard) = (&parts.snapshot.config, &parts.shard);
-        for step in ahead::STEPS {
-            for (query, _) in queries.iter().flatten() {
-                step(config, shard, query);
-            }
-        }
+        let burst = queries.iter().flatten().map(|(query, _)| query);
+        ahead::fetch(&parts.snapshot.config, &parts.shard, burst);
         let mut gate = Gate::new(load, (&parts.parked, &parts.journal), now);
         if gate.is_narrow {
             parts
@@ -558,8 +565,8 @@ impl<P: Port, J: Journal> Parts<P, J> {
         let Some(most) = self.most(plan, arrival) else {
             return false;
         };
-        let parsed = dhcp_wire::frame::parse(packet.octets(), Facts::offloads_again(packet));
-        let Ok(dhcp_wire::frame::Frame::Dhcp { payload, .. }) = parsed else {
+        let parsed = frame::parse(packet.octets(), Facts::offloads_again(packet));
+        let Ok(frame::Frame::Dhcp { payload, .. }) = parsed else {
             return false;
         };
         let Ok(message) = Message::parse_request(payload) else {

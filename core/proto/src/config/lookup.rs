@@ -1,6 +1,7 @@
 //! From an address, or a port and its VLAN tags, to what is configured there.
 
 use super::own::Own;
+use super::places::{PlaceLine, Places};
 use super::vlan::ByTags;
 use super::{Gate, Link, LinkAddress, Network, NetworkKey, ProbeBy, Regroup, Spec, Subnet, Vlans};
 use crate::address::{Directory, Space};
@@ -42,6 +43,8 @@ pub(super) struct Range {
 pub struct Indexed {
     links: Vec<Link>,
     by_tags: ByTags,
+    /// The space of the first link of each port.
+    spaces: Vec<Space>,
     /// The network of each link's own addresses.
     places: Vec<Option<Place>>,
     service_addresses: Vec<(Space, Ipv4Addr)>,
@@ -53,8 +56,7 @@ pub struct Indexed {
     /// Keys are interned from 0 on.
     by_key: Vec<Option<NetworkIndex>>,
     gates: Vec<Gate>,
-    /// Space and first address of each of the ranges.
-    firsts: Vec<u64>,
+    by_addr: Places,
     /// Subnets of all networks, sorted by space and first address.
     pub(super) ranges: Vec<Range>,
     has_probes: bool,
@@ -85,10 +87,18 @@ impl Indexed {
         let (by_tags, _) = ByTags::new(&spec.links);
         let mut subnets = networks.iter().flat_map(|n| &n.subnets);
         let has_probes = subnets.any(|subnet| subnet.probe.by != ProbeBy::Off);
-        let firsts = ranges.iter().map(|r| start(r.space, r.first));
+        let mut spaces: Vec<Space> = Vec::new();
+        for link in spec.links.iter().rev() {
+            let ports = spaces.len().max(usize::from(link.port) + 1);
+            spaces.resize(ports, link.space);
+            if let Some(space) = spaces.get_mut(usize::from(link.port)) {
+                *space = link.space;
+            }
+        }
         let mut indexed = Self {
+            spaces,
             gates: networks.iter().map(Gate::new).collect(),
-            firsts: firsts.collect(),
+            by_addr: Places::new(&ranges),
             places: Vec::new(),
             links: spec.links,
             by_tags,
@@ -166,17 +176,36 @@ impl Indexed {
     /// The subnet that `addr` lies in.
     #[must_use]
     pub fn place_of(&self, space: Space, addr: Ipv4Addr) -> Option<Place> {
-        let addr = addr.to_bits();
-        let key = start(space, addr);
-        let after = self.firsts.partition_point(|first| *first <= key);
-        let range = self.ranges.get(after.checked_sub(1)?)?;
-        (range.space == space && addr <= range.last).then_some(range.place)
+        self.by_addr.find(self.by_addr.line(space, addr)?, addr)
+    }
+
+    /// Where [`Self::place_of`] looks for `addr`, and the cache line that is to be fetched ahead.
+    #[must_use]
+    pub fn line_of(
+        &self,
+        space: Space,
+        addr: Ipv4Addr,
+    ) -> Option<(PlaceLine, &(impl Sized + use<>))> {
+        let line = self.by_addr.line(space, addr)?;
+        Some((line, self.by_addr.at(line)?))
+    }
+
+    /// The subnet that `addr` lies in, which [`Self::line_of`] has been asked of.
+    #[must_use]
+    pub fn place_on_line(&self, line: PlaceLine, addr: Ipv4Addr) -> Option<Place> {
+        self.by_addr.find(line, addr)
     }
 
     /// The link of a port and VLAN tags, 0 where there is none.
     #[must_use]
     pub fn link_of(&self, port: u8, vids: (u16, u16)) -> Option<LinkIndex> {
         self.by_tags.find(port, vids)
+    }
+
+    /// The address space of most of what a port receives: of its first link.
+    #[must_use]
+    pub fn space_of(&self, port: u8) -> Option<Space> {
+        self.spaces.get(usize::from(port)).copied()
     }
 
     /// A link.
@@ -255,11 +284,6 @@ impl Link {
             .copied()
             .find(|a| a.prefix.contains(addr))
     }
-}
-
-/// Space and address, in one number.
-fn start(space: Space, addr: u32) -> u64 {
-    u64::from(space.0) << 32 | u64::from(addr)
 }
 
 fn ranges_of((index, network): (u32, &Network)) -> Vec<Range> {

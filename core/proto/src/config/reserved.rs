@@ -174,6 +174,44 @@ pub struct Reserved {
     /// Places in `series`, by first client.
     series_by_client: Vec<u32>,
     kinds: Kinds,
+    clients: Few,
+    addrs: Few,
+}
+
+/// A set that is soon asked whether something is not in it: most clients of most networks have no
+/// reservation, and nothing beyond this needs to be looked at for them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Few(u64);
+
+impl Few {
+    fn bit(number: u64) -> u64 {
+        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+        1 << (number.wrapping_mul(GOLDEN) >> 58)
+    }
+
+    /// The bit of a client: its last eight octets differ from client to client.
+    fn client(client: &[u8]) -> u64 {
+        let octets = client
+            .last_chunk::<8>()
+            .map_or(0, |last| u64::from_le_bytes(*last));
+        Self::bit(octets)
+    }
+
+    fn addr(addr: Ipv4Addr) -> u64 {
+        Self::bit(addr.to_bits().into())
+    }
+
+    fn add(&mut self, bit: u64) {
+        self.0 |= bit;
+    }
+
+    fn add_all(&mut self) {
+        self.0 = u64::MAX;
+    }
+
+    fn may_have(self, bit: u64) -> bool {
+        self.0 & bit != 0
+    }
 }
 
 impl Reserved {
@@ -189,6 +227,8 @@ impl Reserved {
                 count,
             } = reservation;
             if count > 1 {
+                all.clients.add_all();
+                all.addrs.add_all();
                 all.series.push(Reservation {
                     client,
                     addr,
@@ -196,6 +236,8 @@ impl Reserved {
                 });
                 continue;
             }
+            all.clients.add(Few::client(&client));
+            all.addrs.add(Few::addr(addr));
             all.by_addr.entry(addr).or_insert_with(|| client.clone());
             all.by_client.entry(client).or_insert(addr);
         }
@@ -214,6 +256,9 @@ impl Reserved {
     /// The address kept for `client`.
     #[must_use]
     pub fn addr_for(&self, client: &[u8]) -> Option<Ipv4Addr> {
+        if !self.clients.may_have(Few::client(client)) {
+            return None;
+        }
         if let Some(addr) = self.by_client.get(client) {
             return Some(*addr);
         }
@@ -231,6 +276,9 @@ impl Reserved {
     /// Who `addr` is kept for.
     #[must_use]
     pub fn owner(&self, addr: Ipv4Addr) -> Option<Owner<'_>> {
+        if !self.addrs.may_have(Few::addr(addr)) {
+            return None;
+        }
         if let Some(client) = self.by_addr.get(&addr) {
             return Some(Owner::one(client));
         }

@@ -89,6 +89,20 @@ impl<'a> Message<'a> {
         Ok(message)
     }
 
+    /// giaddr of what may be a message, or ciaddr where that is 0: what its network most likely
+    /// goes by, so that it can be fetched ahead. Octets of something else say something else.
+    #[inline]
+    #[must_use]
+    pub fn glance(octets: &[u8]) -> Option<Ipv4Addr> {
+        let field = |at: usize| Some(Ipv4Addr::from(*octets.get(at..)?.first_chunk::<4>()?));
+        let giaddr = field(at::GIADDR)?;
+        if giaddr.is_unspecified() {
+            field(at::CIADDR)
+        } else {
+            Some(giaddr)
+        }
+    }
+
     /// As [`Message::parse`], for a server, which answers no replies.
     ///
     /// # Errors

@@ -56,6 +56,8 @@ fn use_message(octets: &[u8]) {
         return;
     };
     assert!(message.chaddr().len() <= 16);
+    let addr = Some(message.giaddr()).filter(|addr| !addr.is_unspecified());
+    assert_eq!(Message::glance(octets), addr.or(Some(message.ciaddr())));
     if let Ok(options) = message.options() {
         use_options(&options);
     }
@@ -82,8 +84,12 @@ fn use_frame(octets: &[u8]) {
             ip: checksum,
             udp: checksum,
         };
+        let seen = frame::glance(octets);
         match frame::parse(octets, offloads) {
-            Ok(Frame::Dhcp { payload, .. }) => use_message(payload),
+            Ok(Frame::Dhcp { payload, .. }) => {
+                assert_eq!(seen, Message::glance(payload));
+                use_message(payload);
+            }
             Ok(Frame::OtherUdp { udp, .. }) => assert!(udp.payload().len() < octets.len()),
             Ok(Frame::Icmp { icmp, .. }) => assert!(icmp.data().len() < octets.len()),
             Ok(Frame::Arp { .. } | Frame::OtherIp { .. } | Frame::Other { .. }) | Err(_) => {}

@@ -2,6 +2,7 @@
 
 use super::{Locking, Medium, MediumFile};
 use crate::store::StoreError;
+use rustix::fs::OFlags;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -85,6 +86,20 @@ fn sync_parent(path: &Path) -> Result<(), StoreError> {
         })
 }
 
+impl FileMedium {
+    /// A file that is there. Something else of its name is refused: a pipe would have the open
+    /// wait for its other end, for ever.
+    fn present(&self, options: &mut OpenOptions, name: &str) -> io::Result<LogFile> {
+        let at_once = OFlags::NONBLOCK.bits().cast_signed();
+        let file = options.custom_flags(at_once).open(self.path.join(name))?;
+        if file.metadata()?.is_file() {
+            Ok(LogFile(file))
+        } else {
+            Err(io::Error::other("not a regular file"))
+        }
+    }
+}
+
 impl Medium for FileMedium {
     type File = LogFile;
     type Lock = File;
@@ -127,15 +142,11 @@ impl Medium for FileMedium {
     }
 
     fn open(&self, name: &str) -> io::Result<LogFile> {
-        File::open(self.path.join(name)).map(LogFile)
+        self.present(OpenOptions::new().read(true), name)
     }
 
     fn reopen(&self, name: &str) -> io::Result<LogFile> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(self.path.join(name))
-            .map(LogFile)
+        self.present(OpenOptions::new().read(true).write(true), name)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {

@@ -225,3 +225,15 @@ fn a_reader_sees_that_the_newest_segment_was_cut_but_not_that_another_follows_it
     let moved = unmoved(&medium, &[one, two], 3 * 4096);
     assert!(matches!(moved, Err(StoreError::Changed { .. })));
 }
+
+#[test]
+fn a_pipe_by_the_name_of_a_segment_is_refused_and_does_not_hold_the_start_up() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open_dir(dir.path()).unwrap());
+    let pipe = dir.path().join("segment-0000000009.log");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let error = open_dir(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("segment-0000000009.log"), "{error}");
+    assert!(read(dir.path()).is_err());
+}
