@@ -86,7 +86,7 @@ pub fn fetch<'q, 'a: 'q>(
     }
     if are_many(config) {
         for guess in &guesses {
-            guess.subnet();
+            guess.subnet(shard);
         }
     }
     for (query, guess) in queries.zip(&mut guesses) {
@@ -136,9 +136,12 @@ impl<'c> Guess<'c> {
         self.at = config.subnet(query.place());
     }
 
-    fn subnet(&self) {
-        if let Some((_, subnet)) = self.at {
+    fn subnet(&self, shard: &Shard) {
+        if let Some((network, subnet)) = self.at {
             prefetch_all(subnet);
+            if let Some(lists) = shard.lists_of(network.key) {
+                prefetch_read(lists);
+            }
         }
     }
 
@@ -166,6 +169,9 @@ impl<'c> Guess<'c> {
         let near = self.addr.unwrap_or(subnet.prefix.first());
         if let Some(line) = config.directory().line(network.space, near) {
             prefetch_read(line);
+        }
+        if let Some(ends) = shard.offers_of(network.key) {
+            prefetch_read(ends);
         }
         if let Some(slot) = self.slot {
             for links in shard.bindings().beside(slot) {

@@ -18,6 +18,12 @@ impl Bindings {
         self.links(self.lists.last(list.0)?)
     }
 
+    /// Where [`Self::back`] finds its list.
+    #[must_use]
+    pub fn head(&self, list: ListId) -> Option<&(impl Sized + use<>)> {
+        self.lists.head(list.0)
+    }
+
     fn links(&self, link: Link) -> Option<&[Links; 2]> {
         let slot = self.slots.get(link.as_slot()?.position())?;
         Some(&slot.links)

@@ -57,6 +57,10 @@ impl<const WHICH: usize> Chains<WHICH> {
         self.heads.get(chain as usize).map(|head| head.prev)
     }
 
+    pub(super) fn head(&self, chain: u32) -> Option<&Links> {
+        self.heads.get(chain as usize)
+    }
+
     pub(super) fn next(slots: &[Slot], index: SlotIndex) -> Option<SlotIndex> {
         slots
             .get(index.position())?

@@ -18,6 +18,7 @@
 //! lease stands in a second slot, under the same identity and `BESIDE`, so that the lease is
 //! left as it is until the client takes the offer.
 
+mod ahead;
 mod assign;
 mod claim;
 mod held;
@@ -319,13 +320,6 @@ impl Shard {
     fn word_of(&self, config: &Config, network: &Network, slot: SlotIndex) -> Option<Word> {
         let cell = config.cell(network.space, self.addr(slot)?)?;
         self.own_word(cell, slot)
-    }
-
-    /// Where the newest offer of a network is, behind which the next one is put; to be fetched
-    /// ahead.
-    #[must_use]
-    pub fn newest_offer(&self, network: NetworkKey) -> Option<&(impl Sized + use<>)> {
-        self.bindings.back(self.lists(network.0)?.holds)
     }
 
     /// Sets the timers to the second it is, before the first binding is read from the store.
