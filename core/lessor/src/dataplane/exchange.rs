@@ -22,16 +22,12 @@ const TTL: u8 = 64;
 const SERVER_PORT: u16 = 67;
 
 /// What a received frame is.
-#[derive(Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "the packet path allocates nothing"
-)]
-pub enum Received<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
     /// Not DHCP: the host's business.
     Host,
-    /// A message for this server, and where it came from.
-    Message(Query<'a>, Arrival),
+    /// A message for this server.
+    Message,
     /// Neither; it has been counted.
     Counted,
 }
@@ -45,13 +41,15 @@ pub struct Source {
     pub handed: bool,
 }
 
-/// Reads a frame that a port received, as far as configuration alone tells whose it is.
+/// Reads a frame that a port received, as far as configuration alone tells whose it is. A message
+/// goes to `room`, with where it came from: as a value it would be copied several times.
+#[inline]
 pub fn read<'a, P: Port>(
     packet: &'a P::Packet,
     Source { port, handed }: Source,
-    net: &Net<'_, P>,
-    key: &HashKey,
-) -> Received<'a> {
+    (net, key): (&Net<'_, P>, &HashKey),
+    room: &mut Option<(Query<'a>, Arrival)>,
+) -> Received {
     let Some(facts) = net.ports.facts(port) else {
         net.counters.drop(DropReason::LinkGone);
         return Received::Counted;
@@ -102,7 +100,10 @@ pub fn read<'a, P: Port>(
         payload,
     };
     match server::admit(net.config, key, seen, message, options) {
-        Ok(query) => Received::Message(query, arrival),
+        Ok(query) => {
+            *room = Some((query, arrival));
+            Received::Message
+        }
         Err(reason) => {
             silence(net.counters, reason);
             Received::Counted

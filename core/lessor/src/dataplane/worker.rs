@@ -337,17 +337,15 @@ impl<P: Port, J: Journal> Worker<P, J> {
         let mut queries: [Option<(Query<'_>, Arrival)>; BURST] = [const { None }; BURST];
         let packets = burst.sources().zip(&mut queries);
         for (((packet, source), query), verdict) in packets.zip(verdicts.iter_mut()) {
-            match parts.read(packet, source) {
-                Received::Host => *verdict = Verdict::Host,
-                Received::Message(message, arrival) => {
-                    if let Some(owner) = parts.other_owner(&message) {
-                        *verdict = Verdict::HandOver(owner, server::glance(&message));
-                        continue;
-                    }
-                    ahead::begin(&parts.snapshot.config, &parts.shard, &message);
-                    *query = Some((message, arrival));
-                }
-                Received::Counted => {}
+            if parts.read(packet, source, query) == Received::Host {
+                *verdict = Verdict::Host;
+            }
+            let Some((message, _)) = query else { continue };
+            if let Some(owner) = parts.other_owner(message) {
+                *verdict = Verdict::HandOver(owner, server::glance(message));
+                *query = None;
+            } else {
+                ahead::begin(&parts.snapshot.config, &parts.shard, message);
             }
         }
         let burst = queries.iter().flatten().map(|(query, _)| query);
@@ -465,9 +463,15 @@ fn is_fenced(journal: &impl Journal, shard: &Shard, config: &Config, parked: &Pa
 }
 
 impl<P: Port, J: Journal> Parts<P, J> {
-    fn read<'a>(&mut self, packet: &'a P::Packet, source: Source) -> Received<'a> {
+    #[inline]
+    fn read<'a>(
+        &mut self,
+        packet: &'a P::Packet,
+        source: Source,
+        room: &mut Option<(Query<'a>, Arrival)>,
+    ) -> Received {
         let net = self.snapshot.net(&mut self.ports, &self.counters);
-        exchange::read(packet, source, &net, self.shard.key())
+        exchange::read(packet, source, (&net, self.shard.key()), room)
     }
 
     fn on_frame(&mut self, packet: P::Packet, port: u8, now: Instant) {

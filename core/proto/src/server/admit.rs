@@ -17,6 +17,7 @@ use dhcp_wire::dhcp::{Message, MessageType, Options, code};
 /// # Errors
 ///
 /// The reason why it is not answered.
+#[inline]
 pub fn admit<'a>(
     config: &Config,
     key: &HashKey,

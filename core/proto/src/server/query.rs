@@ -128,6 +128,9 @@ impl Query<'_> {
 pub(super) fn client_identity(options: &Options<'_>) -> Option<Identity> {
     use crate::identity::Kind;
     let value = options.get(dhcp_wire::dhcp::code::CLIENT_ID)?;
+    if let Some(octets) = value.contiguous() {
+        return Identity::new(Kind::ClientId, &[octets]);
+    }
     let mut octets = [0; crate::record::MAX_IDENTITY - 1];
     let len = value.copy_to(&mut octets)?;
     Identity::new(Kind::ClientId, &[octets.get(..len)?])

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::message::{FIXED, at};
 use super::{Header, code};
+use crate::field;
 
 /// Shortest message: that of BOOTP, RFC 1542 §2.1.
 pub const MIN_LEN: usize = 300;
@@ -71,7 +72,7 @@ impl<'b> Field<'b> {
     fn put(&mut self, octets: &[u8]) -> bool {
         let place = self.octets.get_mut(self.used..self.used + octets.len());
         let Some(place) = place else { return false };
-        place.copy_from_slice(octets);
+        field::copy(place, octets);
         self.used += octets.len();
         true
     }

@@ -14,7 +14,7 @@ use super::{Decided, Parts, Worker};
 use crate::dataplane::arp::ArpFrame;
 use crate::dataplane::arrival::Arrival;
 use crate::dataplane::counters::{DropReason, Event};
-use crate::dataplane::exchange::{Received, Source};
+use crate::dataplane::exchange::Source;
 use crate::dataplane::port::{Port, TooLong};
 use crate::dataplane::probe::{Answer, Cookie, EchoFrame};
 use crate::dataplane::probes::{At, Entry, MOST_TRIES, Waiting, Way};
@@ -151,7 +151,9 @@ impl<P: Port, J: Journal> Worker<P, J> {
             port: waiting.port,
             handed: true,
         };
-        let Received::Message(query, arrival) = parts.read(&waiting.packet, source) else {
+        let mut read = None;
+        parts.read(&waiting.packet, source, &mut read);
+        let Some((query, arrival)) = read else {
             // A reload took its network; it has been counted.
             parts.settle(over, now);
             return None;
