@@ -146,6 +146,11 @@ pub enum Event {
     EventLogLost,
     /// The metrics cannot be served for the moment. If it happens again look at the reason named.
     MetricsFailed,
+    /// An operator captures frames (`lessor capture`); the line names client and port if only some
+    /// are wanted. Nothing to do.
+    CaptureBegun,
+    /// The capture has ended; the line says how many frames were lost on their way. Nothing to do.
+    CaptureEnded,
     /// An operator has reserved an address while the server runs; the line names address and
     /// client. Nothing to do.
     ReservationAdded,
@@ -161,7 +166,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 56] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -212,6 +217,8 @@ impl Event {
         Self::EventLogRecovered,
         Self::EventLogLost,
         Self::MetricsFailed,
+        Self::CaptureBegun,
+        Self::CaptureEnded,
         Self::ReservationAdded,
         Self::ReservationRemoved,
         Self::ReservationOverridden,
@@ -272,6 +279,8 @@ impl Event {
             Self::EventLogRecovered => "event_log.recovered",
             Self::EventLogLost => "event_log.lost",
             Self::MetricsFailed => "metrics.failed",
+            Self::CaptureBegun => "capture.begun",
+            Self::CaptureEnded => "capture.ended",
             Self::ReservationAdded => "reservation.added",
             Self::ReservationRemoved => "reservation.removed",
             Self::ReservationOverridden => "reservation.overridden",

@@ -234,25 +234,21 @@ impl Assembly {
             pool,
             queues,
         } = devices;
-        let names = self.settings.ports.iter().map(|port| port.name.clone());
-        let open = Ports::new(names, ports);
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
         let routers = self.publisher.current();
         neighbors.keep_routers(routers.routes.routers(), self.clock.now());
         let workers = shards.len();
         let reloader = Arc::new(self.reloader(&neighbors));
-        let machine = Machine {
-            ports: open.clone(),
-            pool,
-            neighbors: Arc::clone(&neighbors),
-        };
+        let machine = Machine::new(&self.settings, ports, pool, Arc::clone(&neighbors));
+        let open = machine.ports.clone();
         let mut plane = self.plane(&reloader, machine);
         let mut handles = Vec::new();
         let clients = usize::try_from(self.settings.server.bindings).unwrap_or(usize::MAX);
         let limits = Arc::new(Limits::new(clients, self.clock.now()));
         let mesh = handover::mesh(workers, handover::places(workers));
         let parts = shards.into_iter().zip(rings).zip(queues).zip(mesh);
-        for (index, (((shard, journal), ports), peers)) in parts.enumerate() {
+        for (index, (((shard, journal), mut ports), peers)) in parts.enumerate() {
+            ports.attach(plane.outlet());
             let (notify, notices) = RingBuffer::new(NOTICES);
             let (desk, inquiry): (_, Inquiry) = desk();
             let counters = Arc::new(Counters::new());

@@ -10,6 +10,7 @@ use dhcp_proto::binding::BindingState;
 use dhcp_proto::record::{Cause, Record, RecordKind};
 use dhcp_proto::restart::Start;
 use dhcp_proto::shard::BindingView;
+use dhcp_wire::ethernet::Mac;
 use tracing::info;
 
 use super::census::Census;
@@ -18,9 +19,11 @@ use super::reload::Reloader;
 use super::time;
 use crate::config::ClientText;
 use crate::control::{
-    ClockAccepted, ClockReport, ControlPlane, LatencyStats, Lease, PoolStats, ReloadReport,
-    ReservationOutcome, ReservationPage, ReservationRow, State, Stats, StoreStats, StoreTrouble,
+    CaptureBegun, CaptureWanted, ClockAccepted, ClockReport, ControlPlane, LatencyStats, Lease,
+    PoolStats, ReloadReport, ReservationOutcome, ReservationPage, ReservationRow, State, Stats,
+    StoreStats, StoreTrouble, Watch,
 };
+use crate::dataplane::capture::{Outlet, Wanted};
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::{self, Counters, DropReason};
 use crate::dataplane::desk::Inquiry;
@@ -107,6 +110,11 @@ impl Plane {
         self.counters.push(counters);
         self.gauges.push(gauges);
         self.inquiries.push(Mutex::new(inquiry));
+    }
+
+    /// Where one more worker's frames can be captured from.
+    pub(super) fn outlet(&self) -> Outlet {
+        self.machine.captures.outlet()
     }
 
     /// What tells one worker from another, if there are several.
@@ -298,6 +306,28 @@ impl ControlPlane for Plane {
 
     fn reload(&self, force: bool) -> ReloadReport {
         self.reloader.reload(force)
+    }
+
+    fn capture(&self, wanted: &CaptureWanted) -> Result<Watch, String> {
+        let Machine {
+            names, captures, ..
+        } = &self.machine;
+        let number = |name: &String| {
+            let port = (0..=u8::MAX).zip(names).find(|(_, port)| *port == name);
+            let why = || format!("no port `{name}`; there are: {}", names.join(", "));
+            port.map(|(number, _)| number).ok_or_else(why)
+        };
+        let wanted = Wanted {
+            client: wanted.client.map(Mac),
+            port: wanted.port.as_ref().map(number).transpose()?,
+            snaplen: wanted.snaplen,
+        };
+        let capture = captures.begin(wanted).map_err(|why| why.to_string())?;
+        let begun = CaptureBegun {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ports: names.clone(),
+        };
+        Ok(Watch { capture, begun })
     }
 
     fn add_reservation(

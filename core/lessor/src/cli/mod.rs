@@ -4,6 +4,7 @@
     reason = "a command's output belongs on standard output"
 )]
 
+mod capture;
 mod check;
 mod clock;
 mod leases;
@@ -65,6 +66,8 @@ enum Action {
         #[command(subcommand)]
         action: reservations::Action,
     },
+    /// Write the frames that the running server receives and sends to a file
+    Capture(capture::Capture),
     /// Look at the lease store
     Store {
         #[command(subcommand)]
@@ -295,6 +298,7 @@ impl Action {
             Self::Check { file, output } => check::execute(&file, output),
             Self::Leases { action } => action.execute(),
             Self::Reservations { action } => action.execute(),
+            Self::Capture(capture) => capture.execute(),
             Self::Store { action } => action.execute(),
             Self::Clock { action } => action.execute(),
             Self::Reload {

@@ -41,7 +41,7 @@ fn quantity(text: &str) -> Option<(u64, &str, &str)> {
 }
 
 /// "250ms", "90s", "5m", "1h30m", "7d".
-pub(super) fn duration(text: &str) -> Result<Duration, Reason> {
+pub(crate) fn duration(text: &str) -> Result<Duration, Reason> {
     let wrong = Reason::Malformed("a duration such as \"90s\", \"1h30m\" or \"7d\"");
     let mut rest = text;
     let mut total = 0u64;

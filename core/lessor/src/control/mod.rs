@@ -5,9 +5,10 @@
 //! ```
 //!
 //! A request is one line of JSON, `{"ask": "stats"}`; the answer is one, `{"ok": …}` or
-//! `{"error": "…"}`. A connection may ask again. Nothing here runs on a worker; what a worker
+//! `{"error": "…"}`. A connection may ask again, but for a capture, which takes it. Nothing here runs on a worker; what a worker
 //! must be asked goes through the [`ControlPlane`].
 
+mod capture;
 mod client;
 mod clock;
 mod figures;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ClientText;
 
+pub use capture::{CaptureBegun, CaptureSum, CaptureWanted, Frames, Seen, Watch, watch};
 pub use client::{AskError, ask};
 pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
 pub use figures::{Bucket, LatencyStats, PortStats};
@@ -73,6 +75,13 @@ pub trait ControlPlane: Send + Sync {
     /// Says why the clock is held as before.
     fn accept_clock(&self) -> Result<ClockAccepted, String>;
 
+    /// Begins to capture frames.
+    ///
+    /// # Errors
+    ///
+    /// Says why not: there is one already, or no such port.
+    fn capture(&self, wanted: &CaptureWanted) -> Result<Watch, String>;
+
     /// Takes the configuration file as it is now, or says why not; `force` takes one that leaves
     /// leases without a network.
     fn reload(&self, force: bool) -> ReloadReport;
@@ -121,6 +130,8 @@ pub enum Request {
     /// To take the wall clock for right, and for [`ClockAccepted`].
     #[serde(rename = "clock-accept")]
     ClockAccept,
+    /// For [`CaptureBegun`], and for all frames from then on.
+    Capture(CaptureWanted),
     /// To take the configuration file as it is now, and for the [`ReloadReport`].
     Reload {
         /// Also if it leaves leases without a network.

@@ -13,14 +13,14 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use serde::Serialize;
 use tracing::warn;
 
-use super::{Answer, ControlPlane, MAX_REQUEST, Request};
+use super::{Answer, ControlPlane, MAX_REQUEST, Request, capture};
 use crate::event::Event;
 use crate::exit::Exit;
 
 /// Connections at a time; a further one is told so and closed.
 const MOST_CONNECTIONS: usize = 16;
 /// A client that says nothing for so long, or does not read its answer, is disconnected.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Owner and group may ask.
 const MODE: u32 = 0o660;
 
@@ -212,13 +212,16 @@ fn serve(connection: &UnixStream, plane: &dyn ControlPlane) -> io::Result<()> {
                 let answer = plane.accept_clock().map_or_else(Answer::Error, Answer::Ok);
                 send(connection, &answer)?;
             }
+            Ok(Request::Capture(wanted)) => {
+                return capture::serve(connection, &wanted, plane.capture(&wanted));
+            }
             Ok(Request::Reload { force }) => send(connection, &Answer::Ok(plane.reload(force)))?,
             Err(error) => send(connection, &Answer::<()>::Error(error.to_string()))?,
         }
     }
 }
 
-fn send(mut connection: &UnixStream, answer: &Answer<impl Serialize>) -> io::Result<()> {
+pub(super) fn send(mut connection: &UnixStream, answer: &Answer<impl Serialize>) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     connection.write_all(&line)

@@ -1,6 +1,8 @@
 use super::lease::tests::RECORD;
 use super::*;
+use crate::dataplane::capture::{Captures, Wanted};
 use crate::store::{Trouble, TroubleKind};
+use dhcp_wire::ethernet::Mac;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -70,6 +72,27 @@ impl ControlPlane for Plane {
 
     fn accept_clock(&self) -> Result<ClockAccepted, String> {
         Err("the disk is slow".into())
+    }
+
+    fn capture(&self, wanted: &CaptureWanted) -> Result<Watch, String> {
+        let captures = Captures::new(1);
+        let port = wanted.port.clone().ok_or("which port?")?;
+        let client = wanted.client.map(Mac);
+        let snaplen = wanted.snaplen;
+        let port_number = Some(0);
+        // One worker that never looks.
+        let _outlet = captures.outlet();
+        let wanted = Wanted {
+            client,
+            port: port_number,
+            snaplen,
+        };
+        let capture = captures.begin(wanted).map_err(|why| why.to_string())?;
+        let begun = CaptureBegun {
+            version: "7".into(),
+            ports: vec![port],
+        };
+        Ok(Watch { capture, begun })
     }
 
     fn reload(&self, force: bool) -> ReloadReport {

@@ -7,6 +7,7 @@ pub mod ahead;
 mod announce;
 pub mod arp;
 pub mod arrival;
+pub mod capture;
 pub mod clock;
 pub mod counters;
 pub mod desk;

@@ -264,6 +264,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
     /// What time brings and what control asks, in bounded steps.
     pub fn housekeep(&mut self, now: Instant) {
         self.tend_probes(now);
+        self.parts.ports.turn();
         let Parts {
             ports,
             host,

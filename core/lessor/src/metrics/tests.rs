@@ -1,8 +1,9 @@
 use super::*;
 use crate::config::ClientText;
 use crate::control::{
-    ClockAccepted, ClockReport, ClockState, LatencyStats, Lease, PoolStats, PortStats,
-    ReloadReport, ReservationOutcome, ReservationPage, ReservationRow, Stats, StoreStats,
+    CaptureWanted, ClockAccepted, ClockReport, ClockState, LatencyStats, Lease, PoolStats,
+    PortStats, ReloadReport, ReservationOutcome, ReservationPage, ReservationRow, Stats,
+    StoreStats, Watch,
 };
 use crate::histogram::Histogram;
 use proptest::prelude::*;
@@ -52,6 +53,10 @@ fn unknown() -> ReservationOutcome {
 }
 
 impl ControlPlane for Plane {
+    fn capture(&self, _: &CaptureWanted) -> Result<Watch, String> {
+        Err("not here".into())
+    }
+
     fn stats(&self) -> Stats {
         self.asked.fetch_add(1, Ordering::Relaxed);
         figures("ho\"me")
