@@ -40,6 +40,7 @@ mod reserved;
 mod restart;
 mod routed;
 mod routes;
+mod rules;
 mod selecting;
 mod selection;
 mod sequences;
