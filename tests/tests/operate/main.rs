@@ -14,6 +14,7 @@ mod clock;
 mod control;
 mod leases;
 mod life;
+mod pages;
 mod reload;
 mod reservations;
 mod site;
