@@ -30,6 +30,7 @@ use lessor::dataplane::ports::Ports;
 use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
 use lessor::dataplane::subscription::Publisher;
+use lessor::dataplane::trace::{Entry, trace};
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, JournalRing};
 use lessor::store::{Batch, Lsn, ring};
@@ -40,6 +41,8 @@ use std::time::Instant;
 
 const BURST: usize = 32;
 const LEASED: u32 = 1024;
+/// What `server.trace` is without being set.
+const DECISIONS: usize = 65_536;
 
 /// One worker and its end of the journal.
 struct Member {
@@ -70,10 +73,10 @@ fn devices(workers: u8) -> (Vec<MemPort>, MemWire) {
 
 impl Bench {
     fn new(workers: u8) -> Self {
-        Self::of(workers, spec(2 * LEASED))
+        Self::of(workers, spec(2 * LEASED), DECISIONS)
     }
 
-    fn of(workers: u8, spec: Spec) -> Self {
+    fn of(workers: u8, spec: Spec, decisions: usize) -> Self {
         let routes = Routes::new(&spec.links, &[], &[]);
         let config = configure(spec);
         let (ports, wire) = devices(workers);
@@ -90,6 +93,7 @@ impl Bench {
             let captures = Captures::new(1);
             let mut ports = Ports::new([port]);
             ports.attach(captures.outlet());
+            let (trace, _) = trace(Vec::leak(vec![Entry::EMPTY; decisions]));
             let worker = Worker::new(Parts {
                 ports,
                 peers,
@@ -104,6 +108,7 @@ impl Bench {
                 gauges: Arc::new(Gauges::default()),
                 notices,
                 desk,
+                trace,
             });
             Member {
                 worker,
@@ -253,7 +258,11 @@ fn workers(criterion: &mut Criterion) {
     each(criterion, "worker/DISCOVER to OFFER", |at| {
         bench.keep_up(0, &discovers[at % discovers.len()])
     });
-    let mut limited = Bench::of(1, with_rate());
+    let mut untraced = Bench::of(1, spec(2 * LEASED), 0);
+    each(criterion, "worker/DISCOVER to OFFER, untraced", |at| {
+        untraced.keep_up(0, &discovers[at % discovers.len()])
+    });
+    let mut limited = Bench::of(1, with_rate(), DECISIONS);
     each(criterion, "worker/DISCOVER to OFFER, with a rate", |at| {
         limited.keep_up(0, &discovers[at % discovers.len()])
     });

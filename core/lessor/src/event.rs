@@ -125,6 +125,9 @@ pub enum Event {
     /// A station answered the probe of an address that was about to be offered; the address is set
     /// aside for the probation time. Look for that host, and exclude its address.
     LeaseBusy,
+    /// An operator has ended a lease, or the probation of an address (`lessor leases release`); the
+    /// line names address and client, which was not told. Nothing to do.
+    LeaseReleased,
     /// A network has no address left for a new client. Enlarge its pools or shorten its leases.
     PoolExhausted,
     /// So many of a network's addresses are in use that a threshold of `alarms.pool_use` is passed;
@@ -166,7 +169,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 57] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -209,6 +212,7 @@ impl Event {
         Self::LeaseMoved,
         Self::LeaseMoveDenied,
         Self::LeaseBusy,
+        Self::LeaseReleased,
         Self::PoolExhausted,
         Self::PoolFilling,
         Self::PoolRelieved,
@@ -271,6 +275,7 @@ impl Event {
             Self::LeaseMoved => "lease.moved",
             Self::LeaseMoveDenied => "lease.move_denied",
             Self::LeaseBusy => "lease.busy",
+            Self::LeaseReleased => "lease.released",
             Self::PoolExhausted => "pool.exhausted",
             Self::PoolFilling => "pool.filling",
             Self::PoolRelieved => "pool.relieved",

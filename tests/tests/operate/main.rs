@@ -15,6 +15,7 @@ mod control;
 mod leases;
 mod life;
 mod pages;
+mod release;
 mod reload;
 mod reservations;
 mod site;

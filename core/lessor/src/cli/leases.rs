@@ -4,6 +4,7 @@ mod export;
 mod filter;
 mod import;
 mod list;
+mod release;
 
 use std::io::{self, BufWriter, Write as _};
 use std::net::Ipv4Addr;
@@ -31,6 +32,8 @@ pub(super) enum Action {
         #[command(flatten)]
         output: Output,
     },
+    /// End leases of the running server; their clients are not told
+    Release(release::Release),
     /// Write the leases of the store to a file, all there is to each, beside a running server too
     Export(Box<export::Export>),
     /// Take the leases of a file into a store that no server has open, all of them or none
@@ -47,6 +50,7 @@ impl Action {
                 store,
                 output,
             } => show(&what, &server, &store, output),
+            Self::Release(release) => release.execute(),
             Self::Export(export) => export.execute(),
             Self::Import(import) => import.execute(),
         }

@@ -14,6 +14,7 @@ mod reservations;
 mod run;
 mod stats;
 mod store;
+mod why;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -56,7 +57,7 @@ enum Action {
         #[command(flatten)]
         output: Output,
     },
-    /// Look at leases
+    /// Look at leases, end them, move them
     Leases {
         #[command(subcommand)]
         action: leases::Action,
@@ -88,6 +89,8 @@ enum Action {
         #[command(flatten)]
         output: Output,
     },
+    /// The last decisions about a client, and the rule that made each
+    Why(why::Why),
     /// Counters of the running server
     Stats {
         #[command(flatten)]
@@ -306,6 +309,7 @@ impl Action {
                 force,
                 output,
             } => reload::execute(&server, force, output),
+            Self::Why(why) => why.execute(),
             Self::Stats { server, output } => stats::execute(&server, output),
         }
     }

@@ -13,11 +13,13 @@ mod client;
 mod clock;
 mod figures;
 mod lease;
+mod release;
 mod reload;
 mod reservation;
 mod server;
 mod stats;
 mod store;
+mod why;
 
 use std::net::Ipv4Addr;
 
@@ -31,11 +33,13 @@ pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
 pub use figures::{Bucket, LatencyStats, PortStats};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
+pub use release::ReleaseOutcome;
 pub use reload::{Leases, ReloadReport, Remark};
 pub use reservation::{ReservationOutcome, ReservationPage, ReservationRow, Source};
 pub use server::{BindError, Server};
 pub use stats::{PoolStats, Stats, StoreTrouble};
 pub use store::{Running, StoreStats};
+pub use why::{Decision, Unnamed, about};
 
 /// Most octets of a request with its newline.
 pub const MAX_REQUEST: usize = 4096;
@@ -50,6 +54,17 @@ pub trait ControlPlane: Send + Sync {
 
     /// Who has `addr` in `space`; `None` if it is free or unknown.
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease>;
+
+    /// Ends the lease of `addr`, if it is still of the client whose identity this is in hexadecimal,
+    /// or none is given; returns when that is durable.
+    fn release(&self, space: u16, addr: Ipv4Addr, client: Option<&str>) -> ReleaseOutcome;
+
+    /// The last decisions of all workers about `client`, at most `limit`, the newest last.
+    ///
+    /// # Errors
+    ///
+    /// Says why nobody can tell.
+    fn why(&self, client: &str, limit: u32) -> Result<Vec<Decision>, String>;
 
     /// Reserves `addr` for a client; returns when that is durable and all workers go by it.
     fn add_reservation(
@@ -102,6 +117,24 @@ pub enum Request {
         /// Its space.
         #[serde(default)]
         space: u16,
+    },
+    /// To end the lease of an address, and for the [`ReleaseOutcome`].
+    Release {
+        /// The address.
+        address: Ipv4Addr,
+        /// Its space.
+        #[serde(default)]
+        space: u16,
+        /// Only if it is of this client: its identity in hexadecimal, kind octet first.
+        #[serde(default)]
+        client: Option<String>,
+    },
+    /// For the last [`Decision`]s about a client.
+    Why {
+        /// An address, a hardware address or a client-id, or a client as leases are listed.
+        client: String,
+        /// How many at most.
+        limit: u32,
     },
     /// To reserve an address, and for the [`ReservationOutcome`].
     #[serde(rename = "reservation-add")]

@@ -187,37 +187,62 @@ fn serve(connection: &UnixStream, plane: &dyn ControlPlane) -> io::Result<()> {
             return send(connection, &Answer::<()>::Error(why));
         }
         match serde_json::from_slice(&line) {
-            Ok(Request::Stats) => send(connection, &Answer::Ok(plane.stats()))?,
-            Ok(Request::Store) => send(connection, &Answer::Ok(plane.store()))?,
-            Ok(Request::Lease { address, space }) => {
-                send(connection, &Answer::Ok(plane.lease(space, address)))?;
+            Ok(request) => {
+                // A capture has the connection to its end.
+                let is_last = matches!(request, Request::Capture(_));
+                answer(connection, plane, request)?;
+                if is_last {
+                    return Ok(());
+                }
             }
-            Ok(Request::ReservationAdd {
-                address,
-                space,
-                client,
-            }) => {
-                let outcome = plane.add_reservation(space, address, &client);
-                send(connection, &Answer::Ok(outcome))?;
-            }
-            Ok(Request::ReservationRemove { address, space }) => {
-                let outcome = plane.remove_reservation(space, address);
-                send(connection, &Answer::Ok(outcome))?;
-            }
-            Ok(Request::Reservations(page)) => {
-                send(connection, &Answer::Ok(plane.reservations(&page)))?;
-            }
-            Ok(Request::Clock) => send(connection, &Answer::Ok(plane.clock()))?,
-            Ok(Request::ClockAccept) => {
-                let answer = plane.accept_clock().map_or_else(Answer::Error, Answer::Ok);
-                send(connection, &answer)?;
-            }
-            Ok(Request::Capture(wanted)) => {
-                return capture::serve(connection, &wanted, plane.capture(&wanted));
-            }
-            Ok(Request::Reload { force }) => send(connection, &Answer::Ok(plane.reload(force)))?,
             Err(error) => send(connection, &Answer::<()>::Error(error.to_string()))?,
         }
+    }
+}
+
+/// Answers one question.
+fn answer(connection: &UnixStream, plane: &dyn ControlPlane, request: Request) -> io::Result<()> {
+    match request {
+        Request::Stats => send(connection, &Answer::Ok(plane.stats())),
+        Request::Store => send(connection, &Answer::Ok(plane.store())),
+        Request::Lease { address, space } => {
+            send(connection, &Answer::Ok(plane.lease(space, address)))
+        }
+        Request::Release {
+            address,
+            space,
+            client,
+        } => {
+            let outcome = plane.release(space, address, client.as_deref());
+            send(connection, &Answer::Ok(outcome))
+        }
+        Request::Why { client, limit } => {
+            let decisions = plane.why(&client, limit);
+            send(
+                connection,
+                &decisions.map_or_else(Answer::Error, Answer::Ok),
+            )
+        }
+        Request::ReservationAdd {
+            address,
+            space,
+            client,
+        } => {
+            let outcome = plane.add_reservation(space, address, &client);
+            send(connection, &Answer::Ok(outcome))
+        }
+        Request::ReservationRemove { address, space } => {
+            let outcome = plane.remove_reservation(space, address);
+            send(connection, &Answer::Ok(outcome))
+        }
+        Request::Reservations(page) => send(connection, &Answer::Ok(plane.reservations(&page))),
+        Request::Clock => send(connection, &Answer::Ok(plane.clock())),
+        Request::ClockAccept => {
+            let answer = plane.accept_clock().map_or_else(Answer::Error, Answer::Ok);
+            send(connection, &answer)
+        }
+        Request::Capture(wanted) => capture::serve(connection, &wanted, plane.capture(&wanted)),
+        Request::Reload { force } => send(connection, &Answer::Ok(plane.reload(force))),
     }
 }
 

@@ -31,6 +31,7 @@ pub mod probe;
 pub mod probes;
 pub mod routes;
 pub mod subscription;
+pub mod trace;
 pub mod waiting;
 pub mod way;
 pub mod worker;

@@ -1,9 +1,9 @@
 use super::*;
 use crate::config::ClientText;
 use crate::control::{
-    CaptureWanted, ClockAccepted, ClockReport, ClockState, LatencyStats, Lease, PoolStats,
-    PortStats, ReloadReport, ReservationOutcome, ReservationPage, ReservationRow, Stats,
-    StoreStats, Watch,
+    CaptureWanted, ClockAccepted, ClockReport, ClockState, Decision, LatencyStats, Lease,
+    PoolStats, PortStats, ReleaseOutcome, ReloadReport, ReservationOutcome, ReservationPage,
+    ReservationRow, Stats, StoreStats, Watch,
 };
 use crate::histogram::Histogram;
 use proptest::prelude::*;
@@ -64,6 +64,15 @@ impl ControlPlane for Plane {
 
     fn store(&self) -> StoreStats {
         StoreStats::default()
+    }
+
+    fn release(&self, _space: u16, _addr: Ipv4Addr, _client: Option<&str>) -> ReleaseOutcome {
+        let why = String::new();
+        ReleaseOutcome::Unknown { why }
+    }
+
+    fn why(&self, _client: &str, _limit: u32) -> Result<Vec<Decision>, String> {
+        Ok(Vec::new())
     }
 
     fn add_reservation(

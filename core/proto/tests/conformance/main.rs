@@ -32,6 +32,7 @@ mod inform;
 mod limits;
 mod moves;
 mod mutations;
+mod operator;
 mod options;
 mod probing;
 mod reboot;
