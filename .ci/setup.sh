@@ -12,8 +12,8 @@ packages=(
     iproute2 ethtool procps util-linux
     # The disks that the tests fill and break.
     mount e2fsprogs perl-base
-    # The real clients, a relay, a second server, and perfdhcp (kea-admin).
-    isc-dhcp-client udhcpc dhcpcd-base systemd isc-dhcp-relay dnsmasq-base kea-admin
+    # The real clients, a relay, a second server, perfdhcp (kea-admin), a reader of captures.
+    isc-dhcp-client udhcpc dhcpcd-base systemd isc-dhcp-relay dnsmasq-base kea-admin tcpdump
 )
 hugepages_wanted=256
 

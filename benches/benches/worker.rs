@@ -14,6 +14,8 @@ use core::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dhcp_proto::config::Spec;
 use dhcp_proto::limit::{Limits, Rate};
+use dhcp_wire::ethernet::Mac;
+use lessor::dataplane::capture::{Captures, Wanted};
 use lessor::dataplane::counters::Counters;
 use lessor::dataplane::desk::{Inquiry, desk};
 use lessor::dataplane::exchange::Snapshot;
@@ -28,6 +30,7 @@ use lessor::dataplane::ports::Ports;
 use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
 use lessor::dataplane::subscription::Publisher;
+use lessor::dataplane::trace::{Entry, trace};
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, JournalRing};
 use lessor::store::{Batch, Lsn, ring};
@@ -38,10 +41,13 @@ use std::time::Instant;
 
 const BURST: usize = 32;
 const LEASED: u32 = 1024;
+/// What `server.trace` is without being set.
+const DECISIONS: usize = 65_536;
 
 /// One worker and its end of the journal.
 struct Member {
     worker: Worker<MemPort, JournalRing>,
+    captures: Arc<Captures>,
     drain: Drain,
     taken: u64,
     _inquiry: Inquiry,
@@ -67,10 +73,10 @@ fn devices(workers: u8) -> (Vec<MemPort>, MemWire) {
 
 impl Bench {
     fn new(workers: u8) -> Self {
-        Self::of(workers, spec(2 * LEASED))
+        Self::of(workers, spec(2 * LEASED), DECISIONS)
     }
 
-    fn of(workers: u8, spec: Spec) -> Self {
+    fn of(workers: u8, spec: Spec, decisions: usize) -> Self {
         let routes = Routes::new(&spec.links, &[], &[]);
         let config = configure(spec);
         let (ports, wire) = devices(workers);
@@ -84,8 +90,12 @@ impl Bench {
             let (journal, drain) = ring(1 << 10);
             let (notices, _) = RingBuffer::new(64);
             let (desk, inquiry) = desk();
+            let captures = Captures::new(1);
+            let mut ports = Ports::new([port]);
+            ports.attach(captures.outlet());
+            let (trace, _) = trace(Vec::leak(vec![Entry::EMPTY; decisions]));
             let worker = Worker::new(Parts {
-                ports: Ports::new([port]),
+                ports,
                 peers,
                 host: Host::new(Arc::clone(&neighbors), me, many),
                 shard,
@@ -98,9 +108,11 @@ impl Bench {
                 gauges: Arc::new(Gauges::default()),
                 notices,
                 desk,
+                trace,
             });
             Member {
                 worker,
+                captures,
                 drain,
                 taken: 0,
                 _inquiry: inquiry,
@@ -157,6 +169,36 @@ impl Bench {
         }
         took
     }
+}
+
+/// The same while an operator captures; the rings are drained outside of the time taken.
+fn captured(criterion: &mut Criterion, name: &str, client: Option<Mac>) {
+    let discovers = bursts(|_| true, |_| Say::Discover);
+    let mut bench = Bench::new(1);
+    let member = bench.members.first_mut().expect("a worker");
+    let wanted = Wanted {
+        client,
+        port: None,
+        snaplen: 65_535,
+    };
+    let mut capture = member.captures.begin(wanted).expect("the first");
+    member.worker.housekeep(NOW);
+    let mut octets = Vec::new();
+    let name = format!("worker/DISCOVER to OFFER, captured, {name}");
+    each(criterion, &name, |at| {
+        let took = bench.keep_up(0, &discovers[at % discovers.len()]);
+        octets.clear();
+        capture.drain(&mut octets, usize::MAX);
+        took
+    });
+    let member = bench.members.first_mut().expect("a worker");
+    std::thread::scope(|scope| {
+        let ended = scope.spawn(|| capture.end());
+        while !ended.is_finished() {
+            member.worker.housekeep(NOW);
+        }
+    });
+    assert_eq!(capture.lost(), [0]);
 }
 
 /// The same with a rate that nobody exceeds.
@@ -216,7 +258,11 @@ fn workers(criterion: &mut Criterion) {
     each(criterion, "worker/DISCOVER to OFFER", |at| {
         bench.keep_up(0, &discovers[at % discovers.len()])
     });
-    let mut limited = Bench::of(1, with_rate());
+    let mut untraced = Bench::of(1, spec(2 * LEASED), 0);
+    each(criterion, "worker/DISCOVER to OFFER, untraced", |at| {
+        untraced.keep_up(0, &discovers[at % discovers.len()])
+    });
+    let mut limited = Bench::of(1, with_rate(), DECISIONS);
     each(criterion, "worker/DISCOVER to OFFER, with a rate", |at| {
         limited.keep_up(0, &discovers[at % discovers.len()])
     });
@@ -227,6 +273,12 @@ fn workers(criterion: &mut Criterion) {
     each(criterion, "worker/renewal to ACK", |at| {
         bench.keep_up(0, &renewals[at % renewals.len()])
     });
+    captured(criterion, "all of it", None);
+    captured(
+        criterion,
+        "nothing wanted of it",
+        Some(Mac([2, 9, 9, 9, 9, 9])),
+    );
     // The same clients, received by their own worker and by the other one: on one core here.
     let of_second = bursts(|client| client.owner(2) == 1, |_| Say::Discover);
     let mut bench = Bench::new(2);

@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
@@ -177,11 +178,18 @@ impl Lessor {
     /// Runs another of its commands, with `--config`, and returns what that writes.
     #[must_use]
     pub fn cli(&self, arguments: &[&str]) -> String {
+        run(&mut self.command(arguments))
+    }
+
+    /// Another of its commands, with `--config`.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let program = binary();
         let program = program.to_str().expect("a path without odd octets");
         let mut command = self.namespace.command(program);
         command.args(arguments).arg("--config");
-        run(command.arg(self.dir.join("lessor.toml")))
+        command.arg(self.dir.join("lessor.toml"));
+        command
     }
 }
 

@@ -125,6 +125,9 @@ pub enum Event {
     /// A station answered the probe of an address that was about to be offered; the address is set
     /// aside for the probation time. Look for that host, and exclude its address.
     LeaseBusy,
+    /// An operator has ended a lease, or the probation of an address (`lessor leases release`); the
+    /// line names address and client, which was not told. Nothing to do.
+    LeaseReleased,
     /// A network has no address left for a new client. Enlarge its pools or shorten its leases.
     PoolExhausted,
     /// So many of a network's addresses are in use that a threshold of `alarms.pool_use` is passed;
@@ -146,6 +149,11 @@ pub enum Event {
     EventLogLost,
     /// The metrics cannot be served for the moment. If it happens again look at the reason named.
     MetricsFailed,
+    /// An operator captures frames (`lessor capture`); the line names client and port if only some
+    /// are wanted. Nothing to do.
+    CaptureBegun,
+    /// The capture has ended; the line says how many frames were lost on their way. Nothing to do.
+    CaptureEnded,
     /// An operator has reserved an address while the server runs; the line names address and
     /// client. Nothing to do.
     ReservationAdded,
@@ -161,7 +169,7 @@ pub enum Event {
 
 impl Event {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 57] = [
         Self::ServerStarting,
         Self::ServerReady,
         Self::ServerStopping,
@@ -204,6 +212,7 @@ impl Event {
         Self::LeaseMoved,
         Self::LeaseMoveDenied,
         Self::LeaseBusy,
+        Self::LeaseReleased,
         Self::PoolExhausted,
         Self::PoolFilling,
         Self::PoolRelieved,
@@ -212,6 +221,8 @@ impl Event {
         Self::EventLogRecovered,
         Self::EventLogLost,
         Self::MetricsFailed,
+        Self::CaptureBegun,
+        Self::CaptureEnded,
         Self::ReservationAdded,
         Self::ReservationRemoved,
         Self::ReservationOverridden,
@@ -264,6 +275,7 @@ impl Event {
             Self::LeaseMoved => "lease.moved",
             Self::LeaseMoveDenied => "lease.move_denied",
             Self::LeaseBusy => "lease.busy",
+            Self::LeaseReleased => "lease.released",
             Self::PoolExhausted => "pool.exhausted",
             Self::PoolFilling => "pool.filling",
             Self::PoolRelieved => "pool.relieved",
@@ -272,6 +284,8 @@ impl Event {
             Self::EventLogRecovered => "event_log.recovered",
             Self::EventLogLost => "event_log.lost",
             Self::MetricsFailed => "metrics.failed",
+            Self::CaptureBegun => "capture.begun",
+            Self::CaptureEnded => "capture.ended",
             Self::ReservationAdded => "reservation.added",
             Self::ReservationRemoved => "reservation.removed",
             Self::ReservationOverridden => "reservation.overridden",

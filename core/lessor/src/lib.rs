@@ -19,5 +19,6 @@ pub mod exit;
 pub mod histogram;
 pub mod leasefile;
 pub mod metrics;
+pub mod pcap;
 pub mod store;
 mod words;

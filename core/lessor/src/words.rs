@@ -78,6 +78,27 @@ impl fmt::Display for Client<'_> {
     }
 }
 
+impl Utc {
+    /// The seconds that `text`, written as here, stands for.
+    pub(crate) fn parse(text: &str) -> Option<u64> {
+        let number = |at: usize, len: usize| text.get(at..at + len)?.parse::<u64>().ok();
+        let (year, month, date) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
+        let (hour, minute, second) = (number(11, 2)?, number(14, 2)?, number(17, 2)?);
+        // Years from March to February, as below.
+        let (year, month) = if month > 2 {
+            (year, month - 3)
+        } else {
+            (year.checked_sub(1)?, month + 9)
+        };
+        let day = (153 * month + 2) / 5 + date.checked_sub(1)?;
+        let days = 365 * year + year / 4 - year / 100 + year / 400 + day;
+        let time = 3600 * hour + 60 * minute + second;
+        let seconds = days.checked_sub(719_468)? * 86_400 + time;
+        // What is no date reads as another one.
+        (Self(seconds).to_string() == text).then_some(seconds)
+    }
+}
+
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, time) = (self.0 / 86_400, self.0 % 86_400);
@@ -101,6 +122,30 @@ impl fmt::Display for Utc {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_reads_as_it_is_written_and_what_is_none_does_not() {
+        for seconds in (0..4_102_444_800).step_by(86_399 * 13) {
+            assert_eq!(Utc::parse(&Utc(seconds).to_string()), Some(seconds));
+        }
+        assert_eq!(Utc::parse("2000-02-29T00:00:00Z"), Some(951_782_400));
+        for wrong in [
+            "",
+            "2026-01-31",
+            "2026-02-29T00:00:00Z",
+            "2026-00-10T00:00:00Z",
+            "2026-13-10T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00+01:00",
+            "0000-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-01-31é12:00:00Z",
+        ] {
+            assert_eq!(Utc::parse(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn octets_of_any_number_are_written_in_pairs() {

@@ -19,6 +19,9 @@ extern crate alloc;
 #[cfg(any(test, loom))]
 extern crate std;
 
+#[macro_use]
+mod reasons;
+
 pub mod address;
 pub mod binding;
 pub mod circuit;
@@ -28,6 +31,7 @@ pub mod identity;
 pub mod limit;
 pub mod record;
 pub mod restart;
+pub mod rule;
 pub mod server;
 pub mod shard;
 pub mod time;

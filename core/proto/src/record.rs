@@ -87,16 +87,19 @@ pub enum Cause {
     Moved = 3,
     /// The client found the address in use, and has declined too many to be believed (C170).
     Conflict = 4,
+    /// An operator said so.
+    Operator = 5,
 }
 
 impl Cause {
     /// All causes, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Unsaid,
         Self::Granted,
         Self::Renewed,
         Self::Moved,
         Self::Conflict,
+        Self::Operator,
     ];
 
     /// The cause that `number` stands for in a file.

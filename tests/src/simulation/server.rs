@@ -30,6 +30,7 @@ use lessor::dataplane::ports::Ports;
 use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
 use lessor::dataplane::subscription::{NotTaken, Publisher};
+use lessor::dataplane::trace::trace;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::commit::{CommitOptions, Steps};
 use lessor::store::log::simulated::Upkeep;
@@ -392,6 +393,7 @@ fn members(
             gauges: Arc::clone(&gauges),
             notices: notify,
             desk,
+            trace: trace(&mut []).0,
         });
         Member {
             worker,

@@ -30,4 +30,5 @@ mod tagged;
 mod team;
 mod threads;
 mod ways;
+mod why;
 mod workers;

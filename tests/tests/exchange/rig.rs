@@ -31,16 +31,20 @@ use lessor::dataplane::ports::Ports;
 use lessor::dataplane::probes::Probes;
 use lessor::dataplane::routes::Routes;
 use lessor::dataplane::subscription::Publisher;
+use lessor::dataplane::trace::{About, Entry as Decision, Inquest, trace};
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, JournalRing, ring};
 use lessor::store::{Batch, FileMedium, Lsn};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 pub const MAX_PARKED: usize = 8;
 pub const MAX_PROBES: u32 = 8;
 pub const PACKETS: usize = 256;
+/// Decisions that a worker remembers.
+pub const DECISIONS: usize = 64;
 /// When every rig begins.
 pub const NOW: Instant = Instant(1_000_000_000);
 pub const KEY: HashKey = HashKey([3; 16]);
@@ -53,7 +57,8 @@ pub struct Rig {
     pub counters: Arc<Counters>,
     pub now: Instant,
     taken: u64,
-    _inquiry: Inquiry,
+    pub inquiry: Inquiry,
+    pub inquest: Inquest,
 }
 
 /// A reply, taken apart.
@@ -177,6 +182,7 @@ pub struct Alone<P: Port> {
     pub drain: Drain,
     pub counters: Arc<Counters>,
     pub inquiry: Inquiry,
+    pub inquest: Inquest,
 }
 
 /// The only worker of some ports, with nothing of its own to announce.
@@ -185,6 +191,7 @@ pub fn alone<P: Port>(ports: impl IntoIterator<Item = P>, spec: Spec) -> Alone<P
     let (journal, drain) = ring(1024);
     let (notices, _) = rtrb::RingBuffer::new(64);
     let (desk, inquiry) = desk();
+    let (trace, inquest) = trace(places());
     let counters = Arc::new(Counters::new());
     let worker = Worker::new(Parts {
         ports: Ports::new(ports),
@@ -200,13 +207,32 @@ pub fn alone<P: Port>(ports: impl IntoIterator<Item = P>, spec: Spec) -> Alone<P
         gauges: Arc::new(Gauges::default()),
         notices,
         desk,
+        trace,
     });
     Alone {
         worker,
         drain,
         counters,
         inquiry,
+        inquest,
     }
+}
+
+/// What `ask` comes to, which waits for what `work` does over and over.
+pub fn asked<T: Send>(ask: impl FnOnce() -> T + Send, mut work: impl FnMut()) -> T {
+    thread::scope(|scope| {
+        let asking = scope.spawn(ask);
+        while !asking.is_finished() {
+            work();
+            thread::yield_now();
+        }
+        asking.join().unwrap()
+    })
+}
+
+/// Room for the last decisions of a worker.
+pub fn places() -> &'static mut [Decision] {
+    Vec::leak(vec![Decision::EMPTY; DECISIONS])
 }
 
 impl Rig {
@@ -223,6 +249,7 @@ impl Rig {
             drain,
             counters,
             inquiry,
+            inquest,
         } = alone([port], spec);
         Self {
             worker,
@@ -231,7 +258,8 @@ impl Rig {
             counters,
             now: NOW,
             taken: 0,
-            _inquiry: inquiry,
+            inquiry,
+            inquest,
         }
     }
 
@@ -288,6 +316,21 @@ impl Rig {
         let replies = self.replies();
         assert_eq!(replies.len(), 1, "{replies:?}");
         replies.into_iter().next().unwrap()
+    }
+
+    /// What control asks at the worker's desk, while the worker does its housekeeping.
+    pub fn control<T: Send>(&mut self, ask: impl FnOnce(&mut Inquiry) -> T + Send) -> T {
+        let (worker, now) = (&mut self.worker, self.now);
+        asked(|| ask(&mut self.inquiry), || worker.housekeep(now))
+    }
+
+    /// The decisions about a client, the newest first.
+    pub fn why(&mut self, about: &About) -> Vec<Decision> {
+        let (worker, now, inquest) = (&mut self.worker, self.now, &mut self.inquest);
+        asked(
+            || inquest.ask(about, 1000).unwrap(),
+            || worker.housekeep(now),
+        )
     }
 
     pub fn counted(&self) -> Counted {

@@ -19,6 +19,7 @@ use lessor::dataplane::port_mem::{MemFrame, MemPort, MemWire};
 use lessor::dataplane::ports::Ports;
 use lessor::dataplane::probes::Probes;
 use lessor::dataplane::subscription::{NotTaken, Publisher};
+use lessor::dataplane::trace::{About, Entry as Decision, Inquest, trace};
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::{Drain, Halt, JournalRing, ring};
 use lessor::store::{Batch, Lsn};
@@ -77,6 +78,7 @@ struct Member {
     counters: Arc<Counters>,
     gauges: Arc<Gauges>,
     _inquiry: Inquiry,
+    inquest: Inquest,
 }
 
 pub struct Team {
@@ -105,6 +107,7 @@ impl Team {
             let (journal, drain) = ring(1024);
             let (notices, _) = rtrb::RingBuffer::new(64);
             let (desk, inquiry) = desk();
+            let (trace, inquest) = trace(rig::places());
             let mut shard = rig::shard(&snapshot.config, me, size.workers.into());
             shard.set_max_offers(size.offers);
             let (counters, gauges) = (Arc::new(Counters::new()), Arc::new(Gauges::default()));
@@ -123,6 +126,7 @@ impl Team {
                 gauges: Arc::clone(&gauges),
                 notices,
                 desk,
+                trace,
             });
             Member {
                 worker,
@@ -131,6 +135,7 @@ impl Team {
                 counters,
                 gauges,
                 _inquiry: inquiry,
+                inquest,
             }
         };
         let members = (0..size.workers).zip(ports.into_iter().zip(mesh));
@@ -162,6 +167,14 @@ impl Team {
             .publisher
             .publish::<NotTaken>(|previous, done| Ok(rig::successor(spec, previous, done)));
         published.unwrap();
+    }
+
+    /// What one worker knows of the decisions about a client, the newest first.
+    pub fn why(&mut self, worker: usize, about: &About) -> Vec<Decision> {
+        let (member, now) = (&mut self.members[worker], self.now);
+        let (worker, inquest) = (&mut member.worker, &mut member.inquest);
+        let ask = || inquest.ask(about, 1000).unwrap();
+        rig::asked(ask, || worker.housekeep(now))
     }
 
     /// Lets one worker do its housekeeping.

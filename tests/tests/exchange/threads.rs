@@ -21,6 +21,7 @@ use lessor::dataplane::port_dpdk::DpdkPort;
 use lessor::dataplane::ports::{BURST, Ports};
 use lessor::dataplane::probes::Probes;
 use lessor::dataplane::subscription::Publisher;
+use lessor::dataplane::trace::trace;
 use lessor::dataplane::worker::{Parts, Worker};
 use lessor::store::ring::JournalRing;
 use lessor::store::{CommitOptions, Committer, NullStore, ring};
@@ -115,6 +116,7 @@ impl Server {
                 gauges: Arc::new(Gauges::default()),
                 notices,
                 desk,
+                trace: trace(&mut []).0,
             });
             server.counters.push(counters);
             server.inquiries.push(inquiry);

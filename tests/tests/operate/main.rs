@@ -14,6 +14,8 @@ mod clock;
 mod control;
 mod leases;
 mod life;
+mod pages;
+mod release;
 mod reload;
 mod reservations;
 mod site;

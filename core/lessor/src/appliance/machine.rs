@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dpdk::{Mempool, Port};
 
+use crate::config::Settings;
 use crate::control::PortStats;
+use crate::dataplane::capture::Captures;
 use crate::dataplane::neighbors::Neighbors;
 
 /// The open ports with their names, until they are taken out to be closed.
@@ -12,7 +14,7 @@ use crate::dataplane::neighbors::Neighbors;
 pub(super) struct Ports(Arc<Mutex<Vec<(String, Port)>>>);
 
 impl Ports {
-    pub(super) fn new(names: impl IntoIterator<Item = String>, ports: Vec<Port>) -> Self {
+    fn new(names: impl IntoIterator<Item = String>, ports: Vec<Port>) -> Self {
         Self(Arc::new(Mutex::new(names.into_iter().zip(ports).collect())))
     }
 
@@ -28,15 +30,35 @@ impl Ports {
     }
 }
 
-/// What is asked for figures beside the workers.
+/// What is asked for figures and frames beside the workers.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) ports: Ports,
+    /// The names of the ports, by their numbers.
+    pub(super) names: Vec<String>,
+    pub(super) captures: Arc<Captures>,
     pub(super) pool: &'static Mempool,
     pub(super) neighbors: Arc<Neighbors>,
 }
 
 impl Machine {
+    pub(super) fn new(
+        settings: &Settings,
+        ports: Vec<Port>,
+        pool: &'static Mempool,
+        neighbors: Arc<Neighbors>,
+    ) -> Self {
+        let names = settings.ports.iter().map(|port| port.name.clone());
+        let names: Vec<_> = names.collect();
+        Self {
+            ports: Ports::new(names.clone(), ports),
+            captures: Captures::new(names.len()),
+            names,
+            pool,
+            neighbors,
+        }
+    }
+
     pub(super) fn ports(&self) -> Vec<PortStats> {
         self.ports.stats()
     }

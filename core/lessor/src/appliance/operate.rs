@@ -42,6 +42,7 @@ use crate::dataplane::port_dpdk::DpdkPort;
 use crate::dataplane::probes::Probes;
 use crate::dataplane::routes::Routes;
 use crate::dataplane::subscription::Publisher;
+use crate::dataplane::trace::{Entry, trace};
 use crate::dataplane::worker::{Parts, Worker};
 use crate::event::Event;
 use crate::eventlog::{EventLog, Taps};
@@ -234,39 +235,35 @@ impl Assembly {
             pool,
             queues,
         } = devices;
-        let names = self.settings.ports.iter().map(|port| port.name.clone());
-        let open = Ports::new(names, ports);
         let neighbors = Arc::new(Neighbors::new(NEIGHBORS, seed(&shards)));
         let routers = self.publisher.current();
         neighbors.keep_routers(routers.routes.routers(), self.clock.now());
         let workers = shards.len();
         let reloader = Arc::new(self.reloader(&neighbors));
-        let machine = Machine {
-            ports: open.clone(),
-            pool,
-            neighbors: Arc::clone(&neighbors),
-        };
+        let machine = Machine::new(&self.settings, ports, pool, Arc::clone(&neighbors));
+        let open = machine.ports.clone();
         let mut plane = self.plane(&reloader, machine);
         let mut handles = Vec::new();
         let clients = usize::try_from(self.settings.server.bindings).unwrap_or(usize::MAX);
         let limits = Arc::new(Limits::new(clients, self.clock.now()));
         let mesh = handover::mesh(workers, handover::places(workers));
         let parts = shards.into_iter().zip(rings).zip(queues).zip(mesh);
-        for (index, (((shard, journal), ports), peers)) in parts.enumerate() {
+        for (index, (((shard, journal), mut ports), peers)) in parts.enumerate() {
+            ports.attach(plane.outlet());
             let (notify, notices) = RingBuffer::new(NOTICES);
             let (desk, inquiry): (_, Inquiry) = desk();
+            let (trace, inquest) = trace(places(&self.settings)?);
             let counters = Arc::new(Counters::new());
             let gauges = Arc::new(Gauges::default());
-            plane.add_worker(Arc::clone(&counters), Arc::clone(&gauges), inquiry);
-            let patience = self.settings.store.ack_timeout;
-            let most = self.settings.server.max_parked as usize;
+            let questions = (inquiry, inquest);
+            plane.add_worker(Arc::clone(&counters), Arc::clone(&gauges), questions);
             let worker = Worker::new(Parts {
                 ports,
                 peers,
                 host: Host::new(Arc::clone(&neighbors), index, workers),
                 shard,
                 journal,
-                parked: ParkedReplies::new(most, patience),
+                parked: parked(&self.settings),
                 snapshot: self.publisher.subscribe(),
                 probes: Probes::new(self.settings.server.probes()),
                 limits: Arc::clone(&limits),
@@ -274,6 +271,7 @@ impl Assembly {
                 gauges,
                 notices: notify,
                 desk,
+                trace,
             });
             let thread = self.spawn(worker, eal, index, workers)?;
             handles.push(Handle { thread, notices });
@@ -445,6 +443,24 @@ impl Assembly {
             return Err(StartError::new(Exit::IoError, what));
         }
         Ok(())
+    }
+}
+
+/// Room for the replies of a worker that wait for the disk.
+fn parked<K>(settings: &Settings) -> ParkedReplies<K> {
+    let most = settings.server.max_parked as usize;
+    ParkedReplies::new(most, settings.store.ack_timeout)
+}
+
+/// Memory for the last decisions of a worker.
+fn places(settings: &Settings) -> Result<&'static mut [Entry], StartError> {
+    let decisions = settings.server.trace as usize;
+    match hugemem::slice_with(decisions, |_| Entry::EMPTY) {
+        Ok(places) => Ok(places.slice),
+        Err(error) => {
+            let what = format!("no memory for {decisions} decisions a worker (server.trace)");
+            Err(StartError::new(Exit::OsError, what).because(error))
+        }
     }
 }
 

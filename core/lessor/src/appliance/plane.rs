@@ -1,31 +1,38 @@
 //! What control is told: counters of all workers, pools, and who has an address.
 
+mod lease;
+mod release;
+mod why;
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dhcp_proto::address::Space;
-use dhcp_proto::binding::BindingState;
-use dhcp_proto::record::{Cause, Record, RecordKind};
 use dhcp_proto::restart::Start;
 use dhcp_proto::shard::BindingView;
+use dhcp_wire::ethernet::Mac;
 use tracing::info;
 
+use self::lease::lease_of;
 use super::census::Census;
 use super::machine::Machine;
 use super::reload::Reloader;
 use super::time;
 use crate::config::ClientText;
 use crate::control::{
-    ClockAccepted, ClockReport, ControlPlane, LatencyStats, Lease, PoolStats, ReloadReport,
-    ReservationOutcome, ReservationPage, ReservationRow, State, Stats, StoreStats, StoreTrouble,
+    CaptureBegun, CaptureWanted, ClockAccepted, ClockReport, ControlPlane, Decision, LatencyStats,
+    Lease, PoolStats, ReleaseOutcome, ReloadReport, ReservationOutcome, ReservationPage,
+    ReservationRow, Stats, StoreStats, StoreTrouble, Watch,
 };
+use crate::dataplane::capture::{Outlet, Wanted};
 use crate::dataplane::clock::Clock;
 use crate::dataplane::counters::{self, Counters, DropReason};
 use crate::dataplane::desk::Inquiry;
 use crate::dataplane::gauges::{Gauges, GaugesView};
 use crate::dataplane::subscription::Publisher;
+use crate::dataplane::trace::Inquest;
 use crate::event::Event;
 use crate::eventlog;
 use crate::store::log::HouseMeter;
@@ -63,6 +70,8 @@ pub(super) struct Plane {
     counters: Vec<Arc<Counters>>,
     gauges: Vec<Arc<Gauges>>,
     inquiries: Vec<Mutex<Inquiry>>,
+    /// Where workers are asked for their decisions.
+    inquests: Vec<Mutex<Inquest>>,
 }
 
 impl Plane {
@@ -87,6 +96,7 @@ impl Plane {
             counters: Vec::new(),
             gauges: Vec::new(),
             inquiries: Vec::new(),
+            inquests: Vec::new(),
         }
     }
 
@@ -102,11 +112,17 @@ impl Plane {
         &mut self,
         counters: Arc<Counters>,
         gauges: Arc<Gauges>,
-        inquiry: Inquiry,
+        (inquiry, inquest): (Inquiry, Inquest),
     ) {
         self.counters.push(counters);
         self.gauges.push(gauges);
         self.inquiries.push(Mutex::new(inquiry));
+        self.inquests.push(Mutex::new(inquest));
+    }
+
+    /// Where one more worker's frames can be captured from.
+    pub(super) fn outlet(&self) -> Outlet {
+        self.machine.captures.outlet()
     }
 
     /// What tells one worker from another, if there are several.
@@ -259,45 +275,41 @@ impl ControlPlane for Plane {
     }
 
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease> {
-        let view = self.ask(Space(space), addr)?;
-        let (kind, state) = match view.state {
-            BindingState::Active => (RecordKind::Active, State::Active),
-            BindingState::Expired => (RecordKind::Active, State::Expired),
-            BindingState::Released => (RecordKind::Released, State::Released),
-            BindingState::Abandoned if view.agent_info().is_empty() => {
-                (RecordKind::SetAside, State::Abandoned)
-            }
-            BindingState::Abandoned => (RecordKind::Declined, State::Abandoned),
-            BindingState::Available | BindingState::Offered => return None,
-        };
-        // Of an address set aside the client is who declined it.
-        let aside = state == State::Abandoned;
-        let record = Record {
-            kind,
-            cause: Cause::Unsaid,
-            space,
-            addr,
-            generation: 0,
-            time: view.started,
-            expiry: view.until,
-            lease: view.lease,
-            origin: view.origin,
-            giaddr: view.giaddr,
-            identity: if aside {
-                view.agent_info()
-            } else {
-                view.identity()
-            },
-            htype: view.htype,
-            chaddr: view.chaddr(),
-            agent_info: if aside { &[] } else { view.agent_info() },
-        };
-        let lease = Lease::new(&record, 0)?;
-        Some(Lease { state, ..lease })
+        lease_of(space, &self.ask(Space(space), addr)?)
+    }
+
+    fn release(&self, space: u16, addr: Ipv4Addr, client: Option<&str>) -> ReleaseOutcome {
+        self.end_lease(Space(space), addr, client)
+    }
+
+    fn why(&self, client: &str, limit: u32) -> Result<Vec<Decision>, String> {
+        self.decisions(client, limit)
     }
 
     fn reload(&self, force: bool) -> ReloadReport {
         self.reloader.reload(force)
+    }
+
+    fn capture(&self, wanted: &CaptureWanted) -> Result<Watch, String> {
+        let Machine {
+            names, captures, ..
+        } = &self.machine;
+        let number = |name: &String| {
+            let port = (0..=u8::MAX).zip(names).find(|(_, port)| *port == name);
+            let why = || format!("no port `{name}`; there are: {}", names.join(", "));
+            port.map(|(number, _)| number).ok_or_else(why)
+        };
+        let wanted = Wanted {
+            client: wanted.client.map(Mac),
+            port: wanted.port.as_ref().map(number).transpose()?,
+            snaplen: wanted.snaplen,
+        };
+        let capture = captures.begin(wanted).map_err(|why| why.to_string())?;
+        let begun = CaptureBegun {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ports: names.clone(),
+        };
+        Ok(Watch { capture, begun })
     }
 
     fn add_reservation(

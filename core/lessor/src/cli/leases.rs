@@ -1,33 +1,26 @@
 //! `lessor leases`.
 
 mod export;
+mod filter;
 mod import;
+mod list;
+mod release;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Write as _};
 use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
-use clap::{Args, Subcommand};
-use dhcp_proto::config::{NetworkSpec, Prefix};
+use clap::Subcommand;
 
-use super::{ConfigFile, Failure, Output, Server, StoreDirectory, write_json};
-use crate::control::{self, AskError, Lease, Request, State};
+use super::{Failure, Output, Server, StoreDirectory, write_json};
+use crate::control::{self, AskError, Lease, Request};
 use crate::exit::Exit;
 use crate::store;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// List the leases of the store, with or without a running server
-    List {
-        #[command(flatten)]
-        file: ConfigFile,
-        #[command(flatten)]
-        store: StoreDirectory,
-        #[command(flatten)]
-        wanted: Wanted,
-        #[command(flatten)]
-        output: Output,
-    },
+    /// List the leases of the store by address, with or without a running server
+    List(Box<list::List>),
     /// Show the leases of an address or a client
     Show {
         /// An IPv4 address, a hardware address, or a client-id in hexadecimal
@@ -39,137 +32,29 @@ pub(super) enum Action {
         #[command(flatten)]
         output: Output,
     },
+    /// End leases of the running server; their clients are not told
+    Release(release::Release),
     /// Write the leases of the store to a file, all there is to each, beside a running server too
-    Export(export::Export),
+    Export(Box<export::Export>),
     /// Take the leases of a file into a store that no server has open, all of them or none
     Import(import::Import),
-}
-
-/// Which leases.
-#[derive(Debug, Args)]
-pub(super) struct Wanted {
-    /// Only leases in this state
-    #[arg(long, value_enum, value_name = "STATE")]
-    state: Option<State>,
-    /// Only leases of this network of the configuration
-    #[arg(long, value_name = "NAME")]
-    network: Option<String>,
 }
 
 impl Action {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         match self {
-            Self::List {
-                file,
-                store,
-                wanted: Wanted { state, network },
-                output,
-            } => {
-                let network = network.map(|name| Within::new(&file, &name)).transpose()?;
-                let is_wanted = |lease: &Lease| {
-                    state.is_none_or(|state| lease.state == state)
-                        && network
-                            .as_ref()
-                            .is_none_or(|network| network.holds(lease.space, lease.address))
-                };
-                list(&store.path(&file)?, is_wanted, output)
-            }
+            Self::List(list) => list.execute(),
             Self::Show {
                 what,
                 server,
                 store,
                 output,
             } => show(&what, &server, &store, output),
+            Self::Release(release) => release.execute(),
             Self::Export(export) => export.execute(),
             Self::Import(import) => import.execute(),
         }
     }
-}
-
-/// The addresses of a network.
-struct Within {
-    space: u16,
-    prefixes: Vec<Prefix>,
-}
-
-impl Within {
-    fn new(file: &ConfigFile, name: &str) -> Result<Self, Failure> {
-        let (settings, _) = file.load()?;
-        let network = settings
-            .spec
-            .networks
-            .iter()
-            .find(|network| network.name == name);
-        let Some(NetworkSpec { space, subnets, .. }) = network else {
-            let names: Vec<_> = settings
-                .spec
-                .networks
-                .iter()
-                .map(|n| n.name.as_str())
-                .collect();
-            let why = format!("no network `{name}`; there are: {}", names.join(", "));
-            return Err(Failure::new(Exit::Usage, why));
-        };
-        Ok(Self {
-            space: space.0,
-            prefixes: subnets.iter().map(|s| s.prefix).collect(),
-        })
-    }
-
-    fn holds(&self, space: u16, address: Ipv4Addr) -> bool {
-        space == self.space && self.prefixes.iter().any(|p| p.contains(address))
-    }
-}
-
-fn list(
-    directory: &std::path::Path,
-    is_wanted: impl Fn(&Lease) -> bool,
-    output: Output,
-) -> Result<Exit, Failure> {
-    let recovered = store::read(directory)?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    if !output.json {
-        row(&mut out, ["ADDRESS", "STATE", "EXPIRES", "CLIENT"], "RELAY")?;
-    }
-    let now = unix_now();
-    let mut written = Ok(());
-    recovered.for_each_newest(|_, record| {
-        if let Some(lease) = Lease::new(record, now).filter(|lease| is_wanted(lease))
-            && written.is_ok()
-        {
-            written = write_lease(&mut out, &lease, output);
-        }
-    })?;
-    written?;
-    out.flush()?;
-    Ok(Exit::Ok)
-}
-
-/// A lease as a row of the table, or a line of JSON.
-fn write_lease(out: &mut impl Write, lease: &Lease, output: Output) -> io::Result<()> {
-    if output.json {
-        return write_json(out, lease);
-    }
-    let address = match lease.space {
-        0 => lease.address.to_string(),
-        space => format!("{}@{space}", lease.address),
-    };
-    let expires = lease.expires.map_or_else(|| "never".into(), control::utc);
-    let relay = lease
-        .relay
-        .map(|relay| relay.to_string())
-        .unwrap_or_default();
-    row(
-        out,
-        [&address, lease.state.as_str(), &expires, &lease.client],
-        &relay,
-    )
-}
-
-fn row(out: &mut impl Write, columns: [&str; 4], last: &str) -> io::Result<()> {
-    let [address, state, expires, client] = columns;
-    let line = format!("{address:<15}  {state:<9}  {expires:<20}  {client:<30}  {last}");
-    writeln!(out, "{}", line.trim_end())
 }
 
 fn show(

@@ -4,6 +4,7 @@
     reason = "a command's output belongs on standard output"
 )]
 
+mod capture;
 mod check;
 mod clock;
 mod leases;
@@ -13,6 +14,7 @@ mod reservations;
 mod run;
 mod stats;
 mod store;
+mod why;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -55,7 +57,7 @@ enum Action {
         #[command(flatten)]
         output: Output,
     },
-    /// Look at leases
+    /// Look at leases, end them, move them
     Leases {
         #[command(subcommand)]
         action: leases::Action,
@@ -65,6 +67,8 @@ enum Action {
         #[command(subcommand)]
         action: reservations::Action,
     },
+    /// Write the frames that the running server receives and sends to a file
+    Capture(capture::Capture),
     /// Look at the lease store
     Store {
         #[command(subcommand)]
@@ -85,6 +89,8 @@ enum Action {
         #[command(flatten)]
         output: Output,
     },
+    /// The last decisions about a client, and the rule that made each
+    Why(why::Why),
     /// Counters of the running server
     Stats {
         #[command(flatten)]
@@ -295,6 +301,7 @@ impl Action {
             Self::Check { file, output } => check::execute(&file, output),
             Self::Leases { action } => action.execute(),
             Self::Reservations { action } => action.execute(),
+            Self::Capture(capture) => capture.execute(),
             Self::Store { action } => action.execute(),
             Self::Clock { action } => action.execute(),
             Self::Reload {
@@ -302,6 +309,7 @@ impl Action {
                 force,
                 output,
             } => reload::execute(&server, force, output),
+            Self::Why(why) => why.execute(),
             Self::Stats { server, output } => stats::execute(&server, output),
         }
     }

@@ -33,6 +33,8 @@ pub struct Server {
     pub max_offers: u16,
     /// Octets of option 82 and of identities beyond 20 octets to keep for each binding, on average.
     pub agent_info_octets: u16,
+    /// Decisions that a worker remembers for `lessor why`; 0 is none.
+    pub trace: u32,
     /// The socket that `lessor stats` and its like connect to.
     pub control: PathBuf,
 }
@@ -59,6 +61,7 @@ impl Default for Server {
             bindings: 100_000,
             max_offers: 250,
             agent_info_octets: 64,
+            trace: 65_536,
             control: "/run/lessor/control.sock".into(),
         }
     }
@@ -186,6 +189,7 @@ pub(super) fn server(mut table: Table<'_>) -> Server {
     table.set("agent_info_octets", &mut server.agent_info_octets, |v| {
         v.number(0..=768)
     });
+    table.set("trace", &mut server.trace, |v| v.number(0..=1 << 20));
     table.set("control", &mut server.control, |v| socket_path(v));
     table.finish();
     server

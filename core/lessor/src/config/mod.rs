@@ -45,6 +45,7 @@ pub use fault::{Fault, Reason, Report};
 pub use ports::{Device, Port};
 pub use restart::Machine;
 pub use sight::{Alarms, Metrics};
+pub(crate) use text::{agent_id, client_id, duration, octets, prefix};
 
 use crate::dataplane::routes::StaticRoute;
 use crate::eventlog;

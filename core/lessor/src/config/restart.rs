@@ -82,6 +82,7 @@ fn server(old: &Server, new: &Server) -> Vec<String> {
         control,
         max_offers,
         max_probes,
+        trace,
     } = old;
     different(
         "server",
@@ -98,6 +99,7 @@ fn server(old: &Server, new: &Server) -> Vec<String> {
             ("control", *control != new.control),
             ("max_offers", *max_offers != new.max_offers),
             ("max_probes", *max_probes != new.max_probes),
+            ("trace", *trace != new.trace),
         ],
     )
 }

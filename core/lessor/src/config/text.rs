@@ -41,7 +41,7 @@ fn quantity(text: &str) -> Option<(u64, &str, &str)> {
 }
 
 /// "250ms", "90s", "5m", "1h30m", "7d".
-pub(super) fn duration(text: &str) -> Result<Duration, Reason> {
+pub(crate) fn duration(text: &str) -> Result<Duration, Reason> {
     let wrong = Reason::Malformed("a duration such as \"90s\", \"1h30m\" or \"7d\"");
     let mut rest = text;
     let mut total = 0u64;
@@ -129,7 +129,7 @@ pub(super) fn with_length(text: &str) -> Result<(Ipv4Addr, Prefix), Reason> {
 }
 
 /// A prefix with no bits behind its length.
-pub(super) fn prefix(text: &str) -> Result<Prefix, Reason> {
+pub(crate) fn prefix(text: &str) -> Result<Prefix, Reason> {
     let (addr, prefix) = with_length(text)?;
     if prefix.first() == addr {
         Ok(prefix)
@@ -172,7 +172,7 @@ pub(super) fn range(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), Reason> {
 }
 
 /// Pairs of hexadecimal digits behind "hex:", or with colons between them.
-pub(super) fn octets(text: &str) -> Option<Box<[u8]>> {
+pub(crate) fn octets(text: &str) -> Option<Box<[u8]>> {
     let plain = text.strip_prefix("hex:");
     let digits = plain.unwrap_or(text);
     if digits.contains(':') {
@@ -199,13 +199,13 @@ pub(super) fn hw_address(text: &str) -> Result<Box<[u8]>, Reason> {
 }
 
 /// A client-id: octets in hexadecimal, or a text of two characters and more (RFC 2132 §9.14).
-pub(super) fn client_id(text: &str) -> Result<Box<[u8]>, Reason> {
+pub(crate) fn client_id(text: &str) -> Result<Box<[u8]>, Reason> {
     let wrong = "a client-id: 2 to 255 octets such as 01:02:00:00:00:00:05, or a text";
     octets_or_text(text, 2).ok_or(Reason::Malformed(wrong))
 }
 
 /// A circuit-id, remote-id or relay identifier: octets in hexadecimal, or a text.
-pub(super) fn agent_id(text: &str) -> Result<Box<[u8]>, Reason> {
+pub(crate) fn agent_id(text: &str) -> Result<Box<[u8]>, Reason> {
     let wrong = "1 to 255 octets such as hex:0a0b0c or 0a:0b:0c, or a text";
     octets_or_text(text, 1).ok_or(Reason::Malformed(wrong))
 }

@@ -69,9 +69,18 @@ impl AskError {
 ///
 /// Fails if no server listens there, or it does not answer what was asked.
 pub fn ask<T: DeserializeOwned>(path: &Path, request: &Request) -> Result<T, AskError> {
-    let line = exchange(path, request).map_err(|error| AskError::of(path, error))?;
+    open(path, request).map(|(answer, ..)| answer)
+}
+
+/// Asks the server at `path`, and keeps the connection; with what came behind the answer.
+pub(super) fn open<T: DeserializeOwned>(
+    path: &Path,
+    request: &Request,
+) -> Result<(T, UnixStream, Vec<u8>), AskError> {
+    let exchanged = exchange(path, request).map_err(|error| AskError::of(path, error))?;
+    let (line, connection, rest) = exchanged;
     match serde_json::from_str(&line) {
-        Ok(Answer::Ok(answer)) => Ok(answer),
+        Ok(Answer::Ok(answer)) => Ok((answer, connection, rest)),
         Ok(Answer::Error(why)) => Err(AskError::Refused {
             path: path.to_owned(),
             why,
@@ -80,7 +89,8 @@ pub fn ask<T: DeserializeOwned>(path: &Path, request: &Request) -> Result<T, Ask
     }
 }
 
-fn exchange(path: &Path, request: &Request) -> io::Result<String> {
+/// The answer's line, and the connection with what else was read from it.
+fn exchange(path: &Path, request: &Request) -> io::Result<(String, UnixStream, Vec<u8>)> {
     let mut connection = UnixStream::connect(path)?;
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
@@ -92,8 +102,10 @@ fn exchange(path: &Path, request: &Request) -> io::Result<String> {
         Ok(()) | Err(_) => {}
     }
     let mut answer = String::new();
-    if BufReader::new(connection).read_line(&mut answer)? == 0 {
+    let mut reader = BufReader::new(connection);
+    if reader.read_line(&mut answer)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(answer)
+    let rest = reader.buffer().to_vec();
+    Ok((answer, reader.into_inner(), rest))
 }

@@ -85,6 +85,12 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Whether `record` is about a lease.
+    #[must_use]
+    pub(crate) const fn is_of_record(record: &Record<'_>) -> bool {
+        State::of(record.kind, false).is_some()
+    }
+
     /// What `record` says at `now`, Unix seconds; `None` if it is not about a lease.
     #[must_use]
     pub fn new(record: &Record<'_>, now: u64) -> Option<Self> {

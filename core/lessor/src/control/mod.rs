@@ -5,18 +5,21 @@
 //! ```
 //!
 //! A request is one line of JSON, `{"ask": "stats"}`; the answer is one, `{"ok": …}` or
-//! `{"error": "…"}`. A connection may ask again. Nothing here runs on a worker; what a worker
+//! `{"error": "…"}`. A connection may ask again, but for a capture, which takes it. Nothing here runs on a worker; what a worker
 //! must be asked goes through the [`ControlPlane`].
 
+mod capture;
 mod client;
 mod clock;
 mod figures;
 mod lease;
+mod release;
 mod reload;
 mod reservation;
 mod server;
 mod stats;
 mod store;
+mod why;
 
 use std::net::Ipv4Addr;
 
@@ -24,16 +27,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ClientText;
 
+pub use capture::{CaptureBegun, CaptureSum, CaptureWanted, Frames, Seen, Watch, watch};
 pub use client::{AskError, ask};
 pub use clock::{ClockAccepted, ClockReport, ClockState, Held};
 pub use figures::{Bucket, LatencyStats, PortStats};
 pub(crate) use lease::utc;
 pub use lease::{Lease, State};
+pub use release::ReleaseOutcome;
 pub use reload::{Leases, ReloadReport, Remark};
 pub use reservation::{ReservationOutcome, ReservationPage, ReservationRow, Source};
 pub use server::{BindError, Server};
 pub use stats::{PoolStats, Stats, StoreTrouble};
 pub use store::{Running, StoreStats};
+pub use why::{Decision, Unnamed, about};
 
 /// Most octets of a request with its newline.
 pub const MAX_REQUEST: usize = 4096;
@@ -48,6 +54,17 @@ pub trait ControlPlane: Send + Sync {
 
     /// Who has `addr` in `space`; `None` if it is free or unknown.
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease>;
+
+    /// Ends the lease of `addr`, if it is still of the client whose identity this is in hexadecimal,
+    /// or none is given; returns when that is durable.
+    fn release(&self, space: u16, addr: Ipv4Addr, client: Option<&str>) -> ReleaseOutcome;
+
+    /// The last decisions of all workers about `client`, at most `limit`, the newest last.
+    ///
+    /// # Errors
+    ///
+    /// Says why nobody can tell.
+    fn why(&self, client: &str, limit: u32) -> Result<Vec<Decision>, String>;
 
     /// Reserves `addr` for a client; returns when that is durable and all workers go by it.
     fn add_reservation(
@@ -73,6 +90,13 @@ pub trait ControlPlane: Send + Sync {
     /// Says why the clock is held as before.
     fn accept_clock(&self) -> Result<ClockAccepted, String>;
 
+    /// Begins to capture frames.
+    ///
+    /// # Errors
+    ///
+    /// Says why not: there is one already, or no such port.
+    fn capture(&self, wanted: &CaptureWanted) -> Result<Watch, String>;
+
     /// Takes the configuration file as it is now, or says why not; `force` takes one that leaves
     /// leases without a network.
     fn reload(&self, force: bool) -> ReloadReport;
@@ -93,6 +117,24 @@ pub enum Request {
         /// Its space.
         #[serde(default)]
         space: u16,
+    },
+    /// To end the lease of an address, and for the [`ReleaseOutcome`].
+    Release {
+        /// The address.
+        address: Ipv4Addr,
+        /// Its space.
+        #[serde(default)]
+        space: u16,
+        /// Only if it is of this client: its identity in hexadecimal, kind octet first.
+        #[serde(default)]
+        client: Option<String>,
+    },
+    /// For the last [`Decision`]s about a client.
+    Why {
+        /// An address, a hardware address or a client-id, or a client as leases are listed.
+        client: String,
+        /// How many at most.
+        limit: u32,
     },
     /// To reserve an address, and for the [`ReservationOutcome`].
     #[serde(rename = "reservation-add")]
@@ -121,6 +163,8 @@ pub enum Request {
     /// To take the wall clock for right, and for [`ClockAccepted`].
     #[serde(rename = "clock-accept")]
     ClockAccept,
+    /// For [`CaptureBegun`], and for all frames from then on.
+    Capture(CaptureWanted),
     /// To take the configuration file as it is now, and for the [`ReloadReport`].
     Reload {
         /// Also if it leaves leases without a network.

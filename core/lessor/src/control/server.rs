@@ -13,14 +13,14 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use serde::Serialize;
 use tracing::warn;
 
-use super::{Answer, ControlPlane, MAX_REQUEST, Request};
+use super::{Answer, ControlPlane, MAX_REQUEST, Request, capture};
 use crate::event::Event;
 use crate::exit::Exit;
 
 /// Connections at a time; a further one is told so and closed.
 const MOST_CONNECTIONS: usize = 16;
 /// A client that says nothing for so long, or does not read its answer, is disconnected.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Owner and group may ask.
 const MODE: u32 = 0o660;
 
@@ -187,38 +187,66 @@ fn serve(connection: &UnixStream, plane: &dyn ControlPlane) -> io::Result<()> {
             return send(connection, &Answer::<()>::Error(why));
         }
         match serde_json::from_slice(&line) {
-            Ok(Request::Stats) => send(connection, &Answer::Ok(plane.stats()))?,
-            Ok(Request::Store) => send(connection, &Answer::Ok(plane.store()))?,
-            Ok(Request::Lease { address, space }) => {
-                send(connection, &Answer::Ok(plane.lease(space, address)))?;
+            Ok(request) => {
+                // A capture has the connection to its end.
+                let is_last = matches!(request, Request::Capture(_));
+                answer(connection, plane, request)?;
+                if is_last {
+                    return Ok(());
+                }
             }
-            Ok(Request::ReservationAdd {
-                address,
-                space,
-                client,
-            }) => {
-                let outcome = plane.add_reservation(space, address, &client);
-                send(connection, &Answer::Ok(outcome))?;
-            }
-            Ok(Request::ReservationRemove { address, space }) => {
-                let outcome = plane.remove_reservation(space, address);
-                send(connection, &Answer::Ok(outcome))?;
-            }
-            Ok(Request::Reservations(page)) => {
-                send(connection, &Answer::Ok(plane.reservations(&page)))?;
-            }
-            Ok(Request::Clock) => send(connection, &Answer::Ok(plane.clock()))?,
-            Ok(Request::ClockAccept) => {
-                let answer = plane.accept_clock().map_or_else(Answer::Error, Answer::Ok);
-                send(connection, &answer)?;
-            }
-            Ok(Request::Reload { force }) => send(connection, &Answer::Ok(plane.reload(force)))?,
             Err(error) => send(connection, &Answer::<()>::Error(error.to_string()))?,
         }
     }
 }
 
-fn send(mut connection: &UnixStream, answer: &Answer<impl Serialize>) -> io::Result<()> {
+/// Answers one question.
+fn answer(connection: &UnixStream, plane: &dyn ControlPlane, request: Request) -> io::Result<()> {
+    match request {
+        Request::Stats => send(connection, &Answer::Ok(plane.stats())),
+        Request::Store => send(connection, &Answer::Ok(plane.store())),
+        Request::Lease { address, space } => {
+            send(connection, &Answer::Ok(plane.lease(space, address)))
+        }
+        Request::Release {
+            address,
+            space,
+            client,
+        } => {
+            let outcome = plane.release(space, address, client.as_deref());
+            send(connection, &Answer::Ok(outcome))
+        }
+        Request::Why { client, limit } => {
+            let decisions = plane.why(&client, limit);
+            send(
+                connection,
+                &decisions.map_or_else(Answer::Error, Answer::Ok),
+            )
+        }
+        Request::ReservationAdd {
+            address,
+            space,
+            client,
+        } => {
+            let outcome = plane.add_reservation(space, address, &client);
+            send(connection, &Answer::Ok(outcome))
+        }
+        Request::ReservationRemove { address, space } => {
+            let outcome = plane.remove_reservation(space, address);
+            send(connection, &Answer::Ok(outcome))
+        }
+        Request::Reservations(page) => send(connection, &Answer::Ok(plane.reservations(&page))),
+        Request::Clock => send(connection, &Answer::Ok(plane.clock())),
+        Request::ClockAccept => {
+            let answer = plane.accept_clock().map_or_else(Answer::Error, Answer::Ok);
+            send(connection, &answer)
+        }
+        Request::Capture(wanted) => capture::serve(connection, &wanted, plane.capture(&wanted)),
+        Request::Reload { force } => send(connection, &Answer::Ok(plane.reload(force))),
+    }
+}
+
+pub(super) fn send(mut connection: &UnixStream, answer: &Answer<impl Serialize>) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     connection.write_all(&line)

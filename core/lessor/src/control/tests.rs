@@ -1,6 +1,8 @@
 use super::lease::tests::RECORD;
 use super::*;
+use crate::dataplane::capture::{Captures, Wanted};
 use crate::store::{Trouble, TroubleKind};
+use dhcp_wire::ethernet::Mac;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -31,6 +33,16 @@ impl ControlPlane for Plane {
 
     fn lease(&self, space: u16, addr: Ipv4Addr) -> Option<Lease> {
         Lease::new(&RECORD, 0).filter(|lease| lease.space == space && lease.address == addr)
+    }
+
+    fn release(&self, _: u16, addr: Ipv4Addr, client: Option<&str>) -> ReleaseOutcome {
+        let client = client.unwrap_or("anybody");
+        let why = format!("no lease of {addr} for {client}");
+        ReleaseOutcome::Unknown { why }
+    }
+
+    fn why(&self, client: &str, limit: u32) -> Result<Vec<Decision>, String> {
+        Err(format!("{client}, {limit} times: nobody knows"))
     }
 
     fn add_reservation(&self, _: u16, _: Ipv4Addr, client: &ClientText) -> ReservationOutcome {
@@ -70,6 +82,27 @@ impl ControlPlane for Plane {
 
     fn accept_clock(&self) -> Result<ClockAccepted, String> {
         Err("the disk is slow".into())
+    }
+
+    fn capture(&self, wanted: &CaptureWanted) -> Result<Watch, String> {
+        let captures = Captures::new(1);
+        let port = wanted.port.clone().ok_or("which port?")?;
+        let client = wanted.client.map(Mac);
+        let snaplen = wanted.snaplen;
+        let port_number = Some(0);
+        // One worker that never looks.
+        let _outlet = captures.outlet();
+        let wanted = Wanted {
+            client,
+            port: port_number,
+            snaplen,
+        };
+        let capture = captures.begin(wanted).map_err(|why| why.to_string())?;
+        let begun = CaptureBegun {
+            version: "7".into(),
+            ports: vec![port],
+        };
+        Ok(Watch { capture, begun })
     }
 
     fn reload(&self, force: bool) -> ReloadReport {
@@ -143,6 +176,41 @@ fn reservations_are_asked_for_with_their_client() {
         r#"{"ask":"reservation-add","address":"10.0.0.5","client":{"mac":"x"}}"#,
         r#"{"ask":"reservation-add","address":"10.0.0.5"}"#,
         r#"{"ask":"reservation-remove","address":"10.0.0"}"#,
+    ] {
+        let answer = raw(&path, format!("{broken}\n").as_bytes());
+        assert!(answer.starts_with(r#"{"error":"#), "{answer}");
+    }
+}
+
+#[test]
+fn a_lease_is_ended_and_a_decision_explained_for_whoever_asks_properly() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _server = start(&path);
+    let address = RECORD.addr;
+    let mut release = Request::Release {
+        address,
+        space: 0,
+        client: Some("02:01".into()),
+    };
+    let why = format!("no lease of {address} for 02:01");
+    let answer: ReleaseOutcome = ask(&path, &release).unwrap();
+    assert_eq!(answer, ReleaseOutcome::Unknown { why });
+    if let Request::Release { client, .. } = &mut release {
+        *client = None;
+    }
+    let why = format!("no lease of {address} for anybody");
+    let answer: ReleaseOutcome = ask(&path, &release).unwrap();
+    assert_eq!(answer, ReleaseOutcome::Unknown { why });
+    let (client, limit) = ("02:00:00:00:00:05".into(), 3);
+    let refused = ask::<Vec<Decision>>(&path, &Request::Why { client, limit }).unwrap_err();
+    assert!(refused.to_string().contains("3 times: nobody knows"));
+    for broken in [
+        r#"{"ask":"why","client":"x"}"#,
+        r#"{"ask":"why","client":"x","limit":-1}"#,
+        r#"{"ask":"why","client":7,"limit":1}"#,
+        r#"{"ask":"release","address":"10.0.0"}"#,
+        r#"{"ask":"release","address":"10.0.0.1","force":true}"#,
     ] {
         let answer = raw(&path, format!("{broken}\n").as_bytes());
         assert!(answer.starts_with(r#"{"error":"#), "{answer}");

@@ -185,7 +185,7 @@ impl Counters {
             rows(Group::MessagesOut, &MESSAGES, &cells.messages_out),
             rows(
                 Group::Drops,
-                &DropReason::ALL.map(DropReason::name),
+                &names(DropReason::ALL, DropReason::name),
                 &cells.drops,
             ),
             rows(
@@ -193,7 +193,11 @@ impl Counters {
                 &Malformed::ALL.map(Malformed::name),
                 &cells.malformed,
             ),
-            rows(Group::Silences, &silences(), &cells.silences),
+            rows(
+                Group::Silences,
+                &names(Silence::ALL, Silence::name),
+                &cells.silences,
+            ),
         ];
         Snapshot {
             rows: groups.concat(),
@@ -222,8 +226,8 @@ fn rows(group: Group, names: &[&'static str], counters: &[Counter]) -> Vec<Row> 
         .collect()
 }
 
-fn silences() -> Vec<&'static str> {
-    Silence::ALL.iter().map(|reason| reason.name()).collect()
+fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().map(|reason| name(*reason)).collect()
 }
 
 /// What kind of thing a row of a [`Snapshot`] counts.

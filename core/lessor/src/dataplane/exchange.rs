@@ -5,16 +5,18 @@ use dhcp_proto::identity::HashKey;
 use dhcp_proto::record::Origin;
 use dhcp_proto::server::{self, Destination, Echo, NextHop, Plan, Query, ReplyKind, Silence};
 use dhcp_wire::Malformed;
-use dhcp_wire::dhcp::{Message, MessageType};
-use dhcp_wire::ethernet::Mac;
+use dhcp_wire::dhcp::{Message, MessageType, Options};
+use dhcp_wire::ethernet::{Ethernet, Mac};
 use dhcp_wire::frame::{self, Frame, FrameOut};
-use dhcp_wire::{ipv4, udp};
+use dhcp_wire::ipv4::{self, Ipv4};
+use dhcp_wire::udp::{self, Udp};
 
 use super::arrival::Arrival;
 use super::counters::{Counters, DropReason, Event};
 use super::host::Net;
 use super::port::{Facts, HeaderLengths, Packet, Port};
 use super::ports::Ports;
+use super::trace::What;
 use super::way::{Exit, Way};
 
 /// RFC 1812 §4.2.2.9 asks for 64 or more.
@@ -22,14 +24,29 @@ const TTL: u8 = 64;
 const SERVER_PORT: u16 = 67;
 
 /// What a received frame is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Received {
+#[derive(Debug)]
+pub enum Received<'a> {
     /// Not DHCP: the host's business.
     Host,
     /// A message for this server.
     Message,
-    /// Neither; it has been counted.
+    /// A message of nobody that is served here; it has been counted.
+    Refused(Refusal<'a>),
+    /// None of these; it has been counted.
     Counted,
+}
+
+/// A message that is refused before its network and client are known.
+#[derive(Debug)]
+pub struct Refusal<'a> {
+    /// Why.
+    pub why: What,
+    /// The message, to be read again by whoever wants to know.
+    pub payload: &'a [u8],
+    /// Where it came in.
+    pub origin: Origin,
+    /// Whether it was sent to one address.
+    pub unicast: bool,
 }
 
 /// How a packet came to a worker.
@@ -49,7 +66,7 @@ pub fn read<'a, P: Port>(
     Source { port, handed }: Source,
     (net, key): (&Net<'_, P>, &HashKey),
     room: &mut Option<(Query<'a>, Arrival)>,
-) -> Received {
+) -> Received<'a> {
     let Some(facts) = net.ports.facts(port) else {
         net.counters.drop(DropReason::LinkGone);
         return Received::Counted;
@@ -66,36 +83,79 @@ pub fn read<'a, P: Port>(
             ip,
             udp,
             payload,
-        }) => message(payload, counters).map(|m| (eth, ip, udp, payload, m)),
+        }) => message(payload, counters).map(|(message, options)| Datagram {
+            eth,
+            ip,
+            udp,
+            payload,
+            message,
+            options,
+        }),
         Ok(_) => return Received::Host,
         Err(reason) => Err(reason),
     };
-    let (eth, ip, udp, payload, (message, options)) = match parsed {
-        Ok(parsed) => parsed,
+    match parsed {
+        Ok(datagram) => admit(datagram, (port, facts.mac), (net, key), room),
         Err(reason) => {
             net.counters.malformed(reason);
-            return Received::Counted;
+            Received::Counted
         }
+    }
+}
+
+/// A message, and what it came in.
+struct Datagram<'a> {
+    eth: Ethernet<'a>,
+    ip: Ipv4<'a>,
+    udp: Udp<'a>,
+    payload: &'a [u8],
+    message: Message<'a>,
+    options: Options<'a>,
+}
+
+/// Says whose message this is, which a port of hardware address `mac` received.
+#[inline]
+fn admit<'a, P: Port>(
+    datagram: Datagram<'a>,
+    (port, mac): (u8, Mac),
+    (net, key): (&Net<'_, P>, &HashKey),
+    room: &mut Option<(Query<'a>, Arrival)>,
+) -> Received<'a> {
+    let Datagram {
+        eth,
+        ip,
+        udp,
+        payload,
+        message,
+        options,
+    } = datagram;
+    let origin = origin(&eth, port);
+    let refused = |why| {
+        Received::Refused(Refusal {
+            why,
+            payload,
+            origin,
+            unicast: !ip.dst().is_broadcast(),
+        })
     };
-    let arrival = match Arrival::new(&eth, port, facts.mac, net.config) {
+    let arrival = match Arrival::new(&eth, port, mac, net.config) {
         Ok(arrival) => arrival,
         Err(reason) => {
             net.counters.drop(reason);
-            return Received::Counted;
+            // Otherwise it is for another station.
+            let ours = reason == DropReason::NoLink;
+            return if ours {
+                refused(What::Dropped(reason))
+            } else {
+                Received::Counted
+            };
         }
     };
-    let (outer, inner) = arrival.tags.vids();
-    let origin = Origin {
-        port,
-        outer_vid: outer.unwrap_or(0),
-        inner_vid: inner.unwrap_or(0),
-    };
-    let (l2_src, ip_src, ip_dst) = (eth.src(), ip.src(), ip.dst());
     let seen = server::Arrival {
         origin,
-        l2_src,
-        ip_src,
-        ip_dst,
+        l2_src: eth.src(),
+        ip_src: ip.src(),
+        ip_dst: ip.dst(),
         src_port: udp.src_port(),
         payload,
     };
@@ -106,8 +166,18 @@ pub fn read<'a, P: Port>(
         }
         Err(reason) => {
             silence(net.counters, reason);
-            Received::Counted
+            refused(What::Silence(reason))
         }
+    }
+}
+
+/// Where a frame came in.
+fn origin(eth: &Ethernet<'_>, port: u8) -> Origin {
+    let (outer, inner) = eth.tags().without_priority().vids();
+    Origin {
+        port,
+        outer_vid: outer.unwrap_or(0),
+        inner_vid: inner.unwrap_or(0),
     }
 }
 
@@ -115,7 +185,7 @@ pub fn read<'a, P: Port>(
 fn message<'a>(
     payload: &'a [u8],
     counters: Option<&Counters>,
-) -> Result<(Message<'a>, dhcp_wire::dhcp::Options<'a>), Malformed> {
+) -> Result<(Message<'a>, Options<'a>), Malformed> {
     let message = Message::parse_request(payload)?;
     let options = message.options()?;
     if let Some(counters) = counters {

@@ -72,11 +72,13 @@ impl<'w> Gate<'w> {
     }
 }
 
-/// Drops the messages of a burst whose client has sent a newer one of the same kind in it. How
-/// many.
+/// Drops the messages of a burst whose client has sent a newer one of the same kind in it, each
+/// after `dropped` was told of it.
 #[cold]
-pub fn drop_copies(queries: &mut [Option<(Query<'_>, Arrival)>; BURST]) -> usize {
-    let mut dropped = 0;
+pub fn drop_copies<'q>(
+    queries: &mut [Option<(Query<'q>, Arrival)>; BURST],
+    mut dropped: impl FnMut(&Query<'q>),
+) {
     for at in 0..BURST {
         let (older, newer) = queries.split_at_mut(at + 1);
         let Some(place) = older.last_mut() else {
@@ -86,12 +88,13 @@ pub fn drop_copies(queries: &mut [Option<(Query<'_>, Arrival)>; BURST]) -> usize
             let newer = newer.iter().flatten();
             newer.clone().any(|(newer, _)| is_copy_of(query, newer))
         };
-        if place.as_ref().is_some_and(|(query, _)| is_copy(query)) {
+        if let Some((query, _)) = place
+            && is_copy(query)
+        {
+            dropped(query);
             *place = None;
-            dropped += 1;
         }
     }
-    dropped
 }
 
 /// Whether two messages say the same thing of the same client.

@@ -138,29 +138,34 @@ impl<K> Peers<K> {
     }
 
     /// Has a message go to worker `owner` with the next [`Peers::flush`]; at most a burst may wait.
+    ///
+    /// # Errors
+    ///
+    /// The message and why it does not go, when the ring is too full for it.
     #[inline]
-    pub fn give(&mut self, owner: u8, message: Message<K>, counters: &Counters) {
+    pub fn give(&mut self, owner: u8, message: Message<K>) -> Result<(), (DropReason, Message<K>)> {
+        let Some(Some(line)) = self.lines.get_mut(usize::from(owner)) else {
+            return Err((DropReason::HandOverFull, message));
+        };
+        let fill = line.fill();
+        if overload::is_ring_high(fill) && overload::ring_refuses(fill, message.rank) {
+            return Err((overload::shed(message.rank), message));
+        }
+        if line.out.len() >= BURST.min(line.free) {
+            return Err((DropReason::HandOverFull, message));
+        }
         let Message {
             packet,
             port,
-            rank,
+            rank: _,
             since,
         } = message;
-        match self.lines.get_mut(usize::from(owner)) {
-            Some(Some(line)) if line.out.len() < BURST => {
-                let fill = line.fill();
-                if overload::is_ring_high(fill) && overload::ring_refuses(fill, rank) {
-                    return counters.drop(overload::shed(rank));
-                }
-                let handed = Handed::Message {
-                    packet,
-                    port,
-                    since,
-                };
-                line.out.push(handed);
-            }
-            Some(_) | None => counters.drop(DropReason::HandOverFull),
-        }
+        line.out.push(Handed::Message {
+            packet,
+            port,
+            since,
+        });
+        Ok(())
     }
 
     /// Sends what waits, each line at one stroke.
@@ -282,6 +287,13 @@ mod tests {
         }
     }
 
+    /// Gives a message or counts it.
+    fn give(peers: &mut Peers<u32>, owner: u8, message: Message<u32>, counters: &Counters) {
+        if let Err((reason, _)) = peers.give(owner, message) {
+            counters.drop(reason);
+        }
+    }
+
     #[test]
     fn each_pair_has_a_ring_in_each_direction_and_keeps_its_order() {
         let counters = Counters::new();
@@ -290,7 +302,7 @@ mod tests {
             for other in (0..3).filter(|other| *other != me) {
                 for n in 0..3 {
                     let packet = u32::from(me) * 100 + u32::from(other) * 10 + n;
-                    peers.give(other, message(packet, me), &counters);
+                    give(peers, other, message(packet, me), &counters);
                 }
             }
             peers.flush(&counters);
@@ -308,7 +320,7 @@ mod tests {
         let counters = Counters::new();
         let mut mesh = mesh::<u32>(2, 4);
         for n in 0..6 {
-            mesh[0].give(1, message(n, 0), &counters);
+            give(&mut mesh[0], 1, message(n, 0), &counters);
         }
         mesh[0].flush(&counters);
         assert_eq!(counters.count(Event::HandedOver), 4);
@@ -330,35 +342,32 @@ mod tests {
     fn what_is_worth_least_is_refused_before_a_ring_is_full() {
         let counters = Counters::new();
         let mut mesh = mesh::<u32>(2, 64);
-        let mut give = |rank: Rank| {
+        let mut burst = |rank: Rank| {
             for n in 0..32 {
                 let message = Message {
                     rank,
                     ..message(n, 0)
                 };
-                mesh[0].give(1, message, &counters);
+                give(&mut mesh[0], 1, message, &counters);
             }
             mesh[0].flush(&counters);
         };
-        give(Rank::ALL[0]);
-        give(Rank::ALL[0]);
+        burst(Rank::ALL[0]);
+        burst(Rank::ALL[0]);
         assert_eq!(counters.count(Event::HandedOver), 40);
         assert_eq!(counters.dropped(DropReason::ShedDiscover), 24);
-        give(Rank::REQUEST);
+        burst(Rank::REQUEST);
         assert_eq!(counters.count(Event::HandedOver), 48);
         assert_eq!(counters.dropped(DropReason::ShedRequest), 24);
-        give(Rank::REBINDING);
+        burst(Rank::REBINDING);
         assert_eq!(counters.count(Event::HandedOver), 64);
         assert_eq!(counters.dropped(DropReason::HandOverFull), 16);
         while mesh[1].take(0).is_some() {}
-        mesh[0].give(
-            1,
-            Message {
-                rank: Rank::ALL[0],
-                ..message(7, 0)
-            },
-            &counters,
-        );
+        let lowest = Message {
+            rank: Rank::ALL[0],
+            ..message(7, 0)
+        };
+        give(&mut mesh[0], 1, lowest, &counters);
         mesh[0].flush(&counters);
         assert_eq!(messages(&mut mesh[1], 0), [(7, 0)], "there is room again");
     }

@@ -11,6 +11,7 @@ use dhcp_proto::record::Sequence;
 use dhcp_proto::server::Parked;
 use dhcp_proto::time::Instant;
 
+use super::trace::Ticket;
 use super::way::Exit;
 
 /// One reply, written, with what it waits for.
@@ -24,6 +25,8 @@ pub struct Entry<K> {
     pub parked: Parked,
     /// When its query was received, to measure by.
     pub received: Moment,
+    /// The decision that it carries out.
+    pub ticket: Ticket,
     since: Instant,
 }
 
@@ -89,7 +92,7 @@ impl<K> ParkedReplies<K> {
         packet: K,
         exit: Exit,
         parked: Parked,
-        (now, received): (Instant, Moment),
+        (now, received, ticket): (Instant, Moment, Ticket),
     ) -> Result<(), K> {
         if self.room() == 0 {
             return Err(packet);
@@ -99,6 +102,7 @@ impl<K> ParkedReplies<K> {
             exit,
             parked,
             received,
+            ticket,
             since: now,
         });
         Ok(())
@@ -130,8 +134,8 @@ mod tests {
         }
     }
 
-    fn at(milliseconds: u64) -> (Instant, Moment) {
-        (Instant(milliseconds), Moment::now())
+    fn at(milliseconds: u64) -> (Instant, Moment, Ticket) {
+        (Instant(milliseconds), Moment::now(), Ticket::default())
     }
 
     const EXIT: Exit = Exit::Direct { port: 0 };

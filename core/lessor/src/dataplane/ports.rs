@@ -5,6 +5,7 @@
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::capture::{Outlet, Recorder};
 use super::counters::{Counters, DropReason, Event};
 use super::port::{Facts, Port, TooLong};
 
@@ -14,6 +15,7 @@ pub const BURST: usize = 32;
 #[derive(Debug)]
 struct Lane<P: Port> {
     port: P,
+    number: u8,
     facts: Facts,
     tx: Vec<P::Packet>, // its capacity is one burst and never grows
     /// To the worker whose queue packets leave by, if this one has none.
@@ -29,21 +31,41 @@ pub const CARRIED: usize = 512;
 #[derive(Debug)]
 pub struct Ports<P: Port> {
     lanes: Vec<Lane<P>>,
+    /// What copies frames for an operator, while one wants them.
+    recorder: Option<Box<Recorder>>,
+    /// Where it comes from.
+    outlet: Option<Outlet>,
 }
 
 impl<P: Port> Ports<P> {
     /// Ports numbered from 0 in this order; those beyond 256 can be named by no link.
     #[must_use]
     pub fn new(ports: impl IntoIterator<Item = P>) -> Self {
-        let lane = |port: P| Lane {
+        let lane = |(port, number): (P, u8)| Lane {
             facts: port.facts(),
             port,
+            number,
             tx: Vec::with_capacity(BURST),
             carrier: None,
             carried: Vec::new(),
         };
         Self {
-            lanes: ports.into_iter().map(lane).collect(),
+            lanes: ports.into_iter().zip(0..=u8::MAX).map(lane).collect(),
+            recorder: None,
+            outlet: None,
+        }
+    }
+
+    /// Lets control capture what passes from now on.
+    pub fn attach(&mut self, outlet: Outlet) {
+        self.outlet = Some(outlet);
+    }
+
+    /// Begins or ends a capture, if control says so. To be called now and then.
+    #[inline]
+    pub fn turn(&mut self) {
+        if let Some(outlet) = &mut self.outlet {
+            outlet.turn(&mut self.recorder);
         }
     }
 
@@ -95,6 +117,9 @@ impl<P: Port> Ports<P> {
         };
         let before = burst.len();
         let refused = lane.port.receive(burst);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.received(number, burst.get(before..).unwrap_or_default());
+        }
         let received = burst.len().saturating_sub(before).saturating_add(refused);
         counters.events(Event::Received, received);
         counters.drops(DropReason::RxRefused, refused);
@@ -134,7 +159,7 @@ impl<P: Port> Ports<P> {
             return counters.drop(DropReason::LinkGone);
         };
         if lane.tx.len() == lane.tx.capacity() {
-            lane.flush(counters);
+            lane.flush(&mut self.recorder, counters);
         }
         lane.tx.push(packet);
     }
@@ -145,17 +170,17 @@ impl<P: Port> Ports<P> {
     pub fn flush(&mut self, counters: &Counters) {
         for lane in &mut self.lanes {
             if !lane.tx.is_empty() {
-                lane.flush(counters);
+                lane.flush(&mut self.recorder, counters);
             }
             if !lane.carried.is_empty() {
-                lane.carry(counters);
+                lane.carry(&mut self.recorder, counters);
             }
         }
     }
 }
 
 impl<P: Port> Lane<P> {
-    fn flush(&mut self, counters: &Counters) {
+    fn flush(&mut self, recorder: &mut Option<Box<Recorder>>, counters: &Counters) {
         if let Some(carrier) = &mut self.carrier {
             let room = carrier.slots().min(self.tx.len());
             if let Ok(chunk) = carrier.write_chunk_uninit(room) {
@@ -165,7 +190,10 @@ impl<P: Port> Lane<P> {
             return self.tx.clear();
         }
         let offered = self.tx.len();
-        let taken = self.port.transmit(&mut self.tx);
+        let taken = match recorder {
+            None => self.port.transmit(&mut self.tx),
+            Some(recorder) => recorder.transmit(self.number, &mut self.port, &mut self.tx),
+        };
         let left = self.tx.len();
         counters.events(Event::Sent, taken);
         counters.drops(DropReason::TxFull, left);
@@ -177,7 +205,7 @@ impl<P: Port> Lane<P> {
     }
 
     /// Sends a burst of each worker that has no queue.
-    fn carry(&mut self, counters: &Counters) {
+    fn carry(&mut self, recorder: &mut Option<Box<Recorder>>, counters: &Counters) {
         for at in 0..self.carried.len() {
             while self.tx.len() < BURST
                 && let Some(packet) = self.carried.get_mut(at).and_then(|ring| ring.pop().ok())
@@ -186,7 +214,7 @@ impl<P: Port> Lane<P> {
             }
             if !self.tx.is_empty() {
                 counters.events(Event::Carried, self.tx.len());
-                self.flush(counters);
+                self.flush(recorder, counters);
             }
         }
     }

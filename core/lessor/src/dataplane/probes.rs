@@ -238,6 +238,7 @@ impl<K> Probes<K> {
 mod tests {
     use super::*;
     use dhcp_proto::config::ProbeBy;
+    use dhcp_proto::rule::Rule;
     use std::collections::BTreeMap;
 
     fn entry(addr: u32, wait: u16, now: u64) -> Entry<u32> {
@@ -250,6 +251,7 @@ mod tests {
             wait,
             relay: Ipv4Addr::UNSPECIFIED,
             aside: false,
+            rule: Rule::New,
         };
         let way = Way {
             hop: Key::new(0, (0, 0), addr),

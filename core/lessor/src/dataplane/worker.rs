@@ -11,6 +11,7 @@
 //! there.
 
 mod answers;
+mod noting;
 mod probing;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ use super::port::{Facts, Packet, Port};
 use super::ports::{BURST, Ports};
 use super::probes::Probes;
 use super::subscription::Subscription;
+use super::trace::{Fate, Ticket, Trace};
 
 /// Polls between two turns of housekeeping.
 const POLLS: u32 = 256;
@@ -80,6 +82,8 @@ pub struct Parts<P: Port, J> {
     pub notices: Producer<Notice>,
     /// Where control asks.
     pub desk: Desk,
+    /// Its last decisions.
+    pub trace: Trace,
 }
 
 /// One poll thread: a queue pair of every port and one shard.
@@ -133,9 +137,18 @@ impl<K> Burst<K> {
 enum Verdict {
     Host,
     HandOver(u8, Rank),
-    Reply(Plan, Arrival),
+    Reply(Reply),
     Probe(Probe, Arrival),
     Done,
+}
+
+/// A reply that is to be written.
+#[derive(Debug, Clone, Copy)]
+struct Reply {
+    plan: Plan,
+    arrival: Arrival,
+    /// Where its decision is noted.
+    ticket: Ticket,
 }
 
 /// What a message came to, as far as its packet is concerned.
@@ -147,7 +160,7 @@ enum Decided {
     Plan(Plan),
     Probe(Probe),
     /// It has been counted.
-    Silence,
+    Silence(server::Silence),
 }
 
 impl<P: Port, J: Journal> Worker<P, J> {
@@ -236,9 +249,13 @@ impl<P: Port, J: Journal> Worker<P, J> {
             let mut stale = 0;
             for _ in 0..BURST {
                 match self.parts.peers.take(peer) {
-                    Some(Handed::Message { since, .. })
-                        if since.after(handover::REPEATED) <= now =>
-                    {
+                    Some(Handed::Message {
+                        packet,
+                        port,
+                        since,
+                    }) if since.after(handover::REPEATED) <= now => {
+                        self.parts
+                            .note_lost(&packet, port, DropReason::ShedStale, now);
                         stale += 1;
                     }
                     Some(Handed::Message { packet, port, .. }) => self.burst.push(packet, port),
@@ -265,6 +282,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
     /// What time brings and what control asks, in bounded steps.
     pub fn housekeep(&mut self, now: Instant) {
         self.tend_probes(now);
+        self.parts.ports.turn();
         let Parts {
             ports,
             host,
@@ -276,6 +294,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
             counters,
             gauges,
             desk,
+            trace,
             ..
         } = &mut self.parts;
         if snapshot.turn(shard).is_some_and(|changed| changed.announce) {
@@ -284,7 +303,8 @@ impl<P: Port, J: Journal> Worker<P, J> {
         let config = &snapshot.config;
         shard.turn(config, now.secs(), TIMERS, journal);
         host.tick(&mut snapshot.net(ports, counters), now);
-        desk.answer(config, shard);
+        desk.answer(config, shard, (journal, trace), now);
+        trace.attend(shard.key());
         gauges.publish(shard, parked.len(), probes.len());
     }
 
@@ -306,9 +326,9 @@ impl<P: Port, J: Journal> Worker<P, J> {
                         rank,
                         since: now,
                     };
-                    self.parts.hand_over(owner, message);
+                    self.parts.hand_over(owner, message, now);
                 }
-                Verdict::Reply(plan, arrival) => self.reply(packet, &plan, arrival, now),
+                Verdict::Reply(reply) => self.reply(packet, &reply, now),
                 Verdict::Probe(probe, arrival) => self.probe(packet, probe, arrival, now),
                 Verdict::Done => {}
             }
@@ -337,8 +357,10 @@ impl<P: Port, J: Journal> Worker<P, J> {
         let mut queries: [Option<(Query<'_>, Arrival)>; BURST] = [const { None }; BURST];
         let packets = burst.sources().zip(&mut queries);
         for (((packet, source), query), verdict) in packets.zip(verdicts.iter_mut()) {
-            if parts.read(packet, source, query) == Received::Host {
-                *verdict = Verdict::Host;
+            match parts.read(packet, source, query) {
+                Received::Host => *verdict = Verdict::Host,
+                Received::Refused(refusal) => parts.trace.note_refusal(&refusal, now),
+                Received::Message | Received::Counted => {}
             }
             let Some((message, _)) = query else { continue };
             if let Some(owner) = parts.other_owner(message) {
@@ -352,9 +374,9 @@ impl<P: Port, J: Journal> Worker<P, J> {
         ahead::fetch(&parts.snapshot.config, &parts.shard, burst);
         let mut gate = Gate::new(load, (&parts.parked, &parts.journal), now);
         if gate.is_narrow {
-            parts
-                .counters
-                .drops(DropReason::ShedStale, drop_copies(&mut queries));
+            drop_copies(&mut queries, |query| {
+                parts.shed(query, DropReason::ShedStale, now);
+            });
         }
         for (query, verdict) in queries.iter().zip(verdicts) {
             let Some((query, arrival)) = query else {
@@ -363,46 +385,64 @@ impl<P: Port, J: Journal> Worker<P, J> {
             if gate.is_narrow
                 && let Err(reason) = gate.admit(query, &parts.snapshot.config, &parts.shard)
             {
-                parts.count(reason);
+                parts.shed(query, reason, now);
                 continue;
             }
-            match parts.decide(query, now) {
+            let decided = parts.decide(query, now);
+            let ticket = parts.note(query, &decided, now);
+            match decided {
                 Decided::Plan(plan) => {
                     gate.used += usize::from(plan.wait.is_some());
-                    *verdict = Verdict::Reply(plan, *arrival);
+                    *verdict = Verdict::Reply(Reply {
+                        plan,
+                        arrival: *arrival,
+                        ticket,
+                    });
                 }
                 Decided::Probe(probe) => *verdict = Verdict::Probe(probe, *arrival),
-                Decided::Silence => {}
+                Decided::Silence(_) => {}
             }
         }
     }
 
     /// Writes a reply over its query, and sends it or parks it.
-    fn reply(&mut self, mut packet: P::Packet, plan: &Plan, arrival: Arrival, now: Instant) {
+    fn reply(&mut self, mut packet: P::Packet, reply: &Reply, now: Instant) {
         let Self {
             parts,
             echo,
             stopwatch,
             ..
         } = self;
-        if !parts.take_echo(&packet, (plan, &arrival), echo) {
+        let Reply {
+            plan,
+            arrival,
+            ticket,
+        } = reply;
+        if !parts.take_echo(&packet, (plan, arrival), echo) {
             return;
         }
         let mut net = parts.snapshot.net(&mut parts.ports, &parts.counters);
-        let exit = match exchange::write(&mut packet, plan, echo, &arrival, &net) {
+        let counters = net.counters;
+        let mut lose = |reason| {
+            counters.drop(reason);
+            parts.trace.settle(*ticket, Fate::Dropped(reason), now);
+        };
+        let exit = match exchange::write(&mut packet, plan, echo, arrival, &net) {
             Ok(exit) => exit,
-            Err(reason) => return net.counters.drop(reason),
+            Err(reason) => return lose(reason),
         };
         match plan.wait {
             Some(parked) if parked.sequence > parts.journal.durable() => {
                 net.counters.event(Event::Parked);
-                let since = (now, stopwatch.begin());
+                let since = (now, stopwatch.begin(), *ticket);
                 if parts.parked.park(packet, exit, parked, since).is_err() {
-                    net.counters.drop(DropReason::ShedRequest);
+                    lose(DropReason::ShedRequest);
+                } else {
+                    parts.trace.settle(*ticket, Fate::Waits, now);
                 }
             }
             Some(parked) if is_fenced(&parts.journal, &parts.shard, net.config, &parked) => {
-                net.counters.drop(DropReason::Fenced);
+                lose(DropReason::Fenced);
             }
             Some(_) | None => {
                 // One that waited for a probe has no beginning in this poll.
@@ -423,6 +463,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
             parked,
             snapshot,
             counters,
+            trace,
             ..
         } = &mut self.parts;
         if parked.is_empty() {
@@ -432,20 +473,25 @@ impl<P: Port, J: Journal> Worker<P, J> {
         let mut net = snapshot.net(ports, counters);
         let mut at = None;
         while let Some(due) = parked.due(durable, now) {
-            match due {
+            let (ticket, lost) = match &due {
+                Due::Late(entry) => (entry.ticket, Some(DropReason::AckTimeout)),
                 Due::Durable(entry) if !shard.stands(&entry.parked) => {
-                    net.counters.drop(DropReason::Superseded);
+                    (entry.ticket, Some(DropReason::Superseded))
                 }
                 Due::Durable(entry) if is_fenced(journal, shard, net.config, &entry.parked) => {
-                    net.counters.drop(DropReason::Fenced);
+                    (entry.ticket, Some(DropReason::Fenced))
                 }
-                Due::Durable(entry) => {
+                Due::Durable(entry) => (entry.ticket, None),
+            };
+            trace.settle(ticket, lost.map_or(Fate::Durable, Fate::Dropped), now);
+            match (due, lost) {
+                (_, Some(reason)) => net.counters.drop(reason),
+                (Due::Durable(entry) | Due::Late(entry), None) => {
                     let at = *at.get_or_insert_with(Moment::now);
                     let took = at.saturating_duration_since(entry.received);
                     net.counters.latency().durable.add(took, 1);
                     host.send(entry.packet, entry.exit, &mut net, now);
                 }
-                Due::Late(_) => net.counters.drop(DropReason::AckTimeout),
             }
         }
     }
@@ -469,7 +515,7 @@ impl<P: Port, J: Journal> Parts<P, J> {
         packet: &'a P::Packet,
         source: Source,
         room: &mut Option<(Query<'a>, Arrival)>,
-    ) -> Received {
+    ) -> Received<'a> {
         let net = self.snapshot.net(&mut self.ports, &self.counters);
         exchange::read(packet, source, (&net, self.shard.key()), room)
     }
@@ -486,9 +532,11 @@ impl<P: Port, J: Journal> Parts<P, J> {
         (owner != self.shard.worker()).then_some(owner.0)
     }
 
-    fn hand_over(&mut self, owner: u8, message: handover::Message<P::Packet>) {
-        let counters: &Counters = &self.counters;
-        self.peers.give(owner, message, counters);
+    fn hand_over(&mut self, owner: u8, message: handover::Message<P::Packet>, now: Instant) {
+        if let Err((reason, message)) = self.peers.give(owner, message) {
+            self.count(reason);
+            self.note_lost(&message.packet, message.port, reason, now);
+        }
     }
 
     /// A client of another worker has the reservation of an address that this one has.
@@ -526,7 +574,7 @@ impl<P: Port, J: Journal> Parts<P, J> {
             && let Err(reason) = self.limits.admit(query, network, self.shard.key(), now)
         {
             exchange::silence(&self.counters, reason);
-            return Decided::Silence;
+            return Decided::Silence(reason);
         }
         let decided = server::decide(query, now, config, &mut self.shard, &mut self.journal);
         self.carry_out(decided)
@@ -546,7 +594,7 @@ impl<P: Port, J: Journal> Parts<P, J> {
             (Err(_), Some(probe)) => Decided::Probe(probe),
             (Err(reason), None) => {
                 exchange::silence(&self.counters, reason);
-                Decided::Silence
+                Decided::Silence(reason)
             }
         }
     }

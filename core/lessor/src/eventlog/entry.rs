@@ -22,6 +22,7 @@ pub(super) enum What {
     Declined,
     SetAside,
     Ended,
+    EndedByOperator,
     Conflict,
     ProbationEnded,
     ReservationAdded,
@@ -35,9 +36,10 @@ impl What {
             (RecordKind::Active, Cause::Granted) => Self::Granted,
             (RecordKind::Active, Cause::Renewed) => Self::Renewed,
             (RecordKind::Active, Cause::Moved) => Self::Moved,
-            (RecordKind::Active, Cause::Unsaid | Cause::Conflict) => Self::Active,
+            (RecordKind::Active, Cause::Unsaid | Cause::Conflict | Cause::Operator) => Self::Active,
             (RecordKind::Released, _) => Self::Released,
             (RecordKind::Ended, Cause::Conflict) => Self::Conflict,
+            (RecordKind::Ended, Cause::Operator) => Self::EndedByOperator,
             (RecordKind::Ended, _) => Self::Ended,
             (RecordKind::Declined, _) => Self::Declined,
             (RecordKind::SetAside, _) => Self::SetAside,
@@ -59,6 +61,7 @@ impl What {
             Self::Declined => "declined",
             Self::SetAside => "set-aside",
             Self::Ended => "ended",
+            Self::EndedByOperator => "ended-by-operator",
             Self::Conflict => "conflict",
             Self::ProbationEnded => "probation-ended",
             Self::ReservationAdded => "reservation-added",
@@ -77,6 +80,7 @@ impl What {
             | Self::Released
             | Self::Expired
             | Self::Ended
+            | Self::EndedByOperator
             | Self::ProbationEnded
             | Self::ReservationAdded
             | Self::ReservationRemoved => 6,

@@ -75,6 +75,7 @@ fn each_record_has_its_event() {
         (Kind::Released, Cause::Unsaid, "released"),
         (Kind::Ended, Cause::Unsaid, "ended"),
         (Kind::Ended, Cause::Conflict, "conflict"),
+        (Kind::Ended, Cause::Operator, "ended-by-operator"),
         (Kind::Declined, Cause::Unsaid, "declined"),
         (Kind::SetAside, Cause::Unsaid, "set-aside"),
         (Kind::ProbationEnded, Cause::Unsaid, "probation-ended"),

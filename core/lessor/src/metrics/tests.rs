@@ -1,8 +1,9 @@
 use super::*;
 use crate::config::ClientText;
 use crate::control::{
-    ClockAccepted, ClockReport, ClockState, LatencyStats, Lease, PoolStats, PortStats,
-    ReloadReport, ReservationOutcome, ReservationPage, ReservationRow, Stats, StoreStats,
+    CaptureWanted, ClockAccepted, ClockReport, ClockState, Decision, LatencyStats, Lease,
+    PoolStats, PortStats, ReleaseOutcome, ReloadReport, ReservationOutcome, ReservationPage,
+    ReservationRow, Stats, StoreStats, Watch,
 };
 use crate::histogram::Histogram;
 use proptest::prelude::*;
@@ -52,6 +53,10 @@ fn unknown() -> ReservationOutcome {
 }
 
 impl ControlPlane for Plane {
+    fn capture(&self, _: &CaptureWanted) -> Result<Watch, String> {
+        Err("not here".into())
+    }
+
     fn stats(&self) -> Stats {
         self.asked.fetch_add(1, Ordering::Relaxed);
         figures("ho\"me")
@@ -59,6 +64,15 @@ impl ControlPlane for Plane {
 
     fn store(&self) -> StoreStats {
         StoreStats::default()
+    }
+
+    fn release(&self, _space: u16, _addr: Ipv4Addr, _client: Option<&str>) -> ReleaseOutcome {
+        let why = String::new();
+        ReleaseOutcome::Unknown { why }
+    }
+
+    fn why(&self, _client: &str, _limit: u32) -> Result<Vec<Decision>, String> {
+        Ok(Vec::new())
     }
 
     fn add_reservation(

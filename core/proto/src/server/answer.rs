@@ -7,6 +7,7 @@ use super::turn::Turn;
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Mark, Place, Subnet};
 use crate::record::{Cause, Journal, Origin, RecordKind, Statement};
+use crate::rule::Rule;
 use crate::time::{INFINITE, deadline, remaining};
 use core::net::Ipv4Addr;
 
@@ -23,11 +24,11 @@ impl<J: Journal> Turn<'_, J> {
         }
     }
 
-    /// The reply of `kind` about an address, with a lease; its server is named as the client in
-    /// `slot` knows it (C117).
+    /// The reply of `kind` that `rule` makes about an address, with a lease; its server is named as
+    /// the client in `slot` knows it (C117).
     pub(super) fn plan(
         &self,
-        kind: ReplyKind,
+        (kind, rule): (ReplyKind, Rule),
         (addr, lease): (Ipv4Addr, Option<u32>),
         slot: Option<SlotIndex>,
     ) -> Result<Plan, Silence> {
@@ -45,6 +46,7 @@ impl<J: Journal> Turn<'_, J> {
         let spread = self.query.message.xid();
         Ok(Plan {
             kind,
+            rule,
             yiaddr: if nak { Ipv4Addr::UNSPECIFIED } else { addr },
             ciaddr: match kind {
                 ReplyKind::Ack => self.query.message.ciaddr(),
@@ -63,9 +65,10 @@ impl<J: Journal> Turn<'_, J> {
         })
     }
 
-    pub(super) fn nak(&self) -> Outcome {
+    pub(super) fn nak(&self, rule: Rule) -> Outcome {
         let about = (Ipv4Addr::UNSPECIFIED, None);
-        self.plan(ReplyKind::Nak, about, self.binding()).into()
+        self.plan((ReplyKind::Nak, rule), about, self.binding())
+            .into()
     }
 
     /// The subnet of `addr`.
@@ -85,27 +88,31 @@ impl<J: Journal> Turn<'_, J> {
     pub(super) fn ack(&mut self, slot: SlotIndex) -> Outcome {
         let addr = self.shard.addr(slot).unwrap_or(Ipv4Addr::UNSPECIFIED);
         let lease = self.lease_of(addr);
-        if self.is_told(slot, lease) {
-            return self.acknowledge_again(slot);
+        if let Some(rule) = self.is_told(slot, lease) {
+            return self.acknowledge_again(slot, rule);
         }
-        self.renew(slot, lease)
+        self.renew(slot, lease, Rule::Extended)
     }
 
-    /// Grants a lease in `slot`, whose address was bound a moment ago.
-    pub(super) fn grant(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
+    /// Grants a lease in `slot`, whose address was bound a moment ago by `rule`.
+    pub(super) fn grant(&mut self, slot: SlotIndex, lease: u32, rule: Rule) -> Outcome {
         self.note_client(slot);
-        self.lease(slot, lease, Cause::Granted)
+        self.lease(slot, lease, (Cause::Granted, rule))
     }
 
-    /// Extends the lease in `slot`.
-    pub(super) fn renew(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
+    /// Goes on with the lease in `slot`, by `rule` unless it moves.
+    pub(super) fn renew(&mut self, slot: SlotIndex, lease: u32, rule: Rule) -> Outcome {
         let moved = self.has_changed_place(slot);
-        let cause = if moved { Cause::Moved } else { Cause::Renewed };
+        let why = if moved {
+            (Cause::Moved, Rule::Moved)
+        } else {
+            (Cause::Renewed, rule)
+        };
         self.note_client(slot);
-        self.lease(slot, lease, cause)
+        self.lease(slot, lease, why)
     }
 
-    fn lease(&mut self, slot: SlotIndex, lease: u32, cause: Cause) -> Outcome {
+    fn lease(&mut self, slot: SlotIndex, lease: u32, (cause, rule): (Cause, Rule)) -> Outcome {
         let now = self.now;
         self.shard.clear_flags(slot);
         let Some(binding) = self.shard.bindings.slot_mut(slot) else {
@@ -123,7 +130,7 @@ impl<J: Journal> Turn<'_, J> {
         self.shard.bindings.unlist(slot);
         self.shard.bindings.schedule(slot, until);
         self.append((RecordKind::Active, cause), slot);
-        let outcome = self.acknowledge(slot, lease);
+        let outcome = self.acknowledge(slot, lease, rule);
         match self.shard.addr(slot).filter(|_| cause == Cause::Moved) {
             Some(addr) => Outcome {
                 notice: Some(self.notice(NoticeKind::Moved, addr)),
@@ -135,7 +142,7 @@ impl<J: Journal> Turn<'_, J> {
 
     /// The ACK of a lease that has its record already. A record that the store refused is written
     /// again.
-    pub(super) fn acknowledge_again(&mut self, slot: SlotIndex) -> Outcome {
+    pub(super) fn acknowledge_again(&mut self, slot: SlotIndex, rule: Rule) -> Outcome {
         if let Some(addr) = self.shard.addr(slot) {
             let newest = self.shard.sequence(slot);
             if self.journal.refused(self.network.space.0, addr, newest) {
@@ -143,34 +150,39 @@ impl<J: Journal> Turn<'_, J> {
             }
         }
         let left = self.remaining(slot);
-        self.acknowledge(slot, left)
+        self.acknowledge(slot, left, rule)
     }
 
     /// The ACK of what the binding says; it waits for the binding's newest record.
-    fn acknowledge(&mut self, slot: SlotIndex, lease: u32) -> Outcome {
+    fn acknowledge(&mut self, slot: SlotIndex, lease: u32, rule: Rule) -> Outcome {
         let Some(addr) = self.shard.addr(slot) else {
             return Silence::UnknownClient.into();
         };
-        let plan = self.plan(ReplyKind::Ack, (addr, Some(lease)), Some(slot));
+        let plan = self.plan((ReplyKind::Ack, rule), (addr, Some(lease)), Some(slot));
         let wait = self.shard.park(slot);
         plan.map(|plan| Plan { wait, ..plan }).into()
     }
 
-    /// Whether the client was told of this lease so recently, under the same circumstances, that
-    /// it is told what it was told, without a record.
-    fn is_told(&self, slot: SlotIndex, lease: u32) -> bool {
-        let Some(binding) = self.shard.bindings.slot(slot) else {
-            return false;
-        };
-        let window = self.repeats_within(binding.addr, lease);
-        binding.state == BindingState::Active
+    /// By which rule the client, who was told of this lease recently and under the same
+    /// circumstances, is told what it was told, without a record.
+    fn is_told(&self, slot: SlotIndex, lease: u32) -> Option<Rule> {
+        let binding = self.shard.bindings.slot(slot)?;
+        let age = self.now.saturating_sub(binding.started);
+        let repeats = age <= self.repeats_within(binding.addr, lease);
+        let told = binding.state == BindingState::Active
             && binding.lease == lease
             && binding.sequence() > 0
-            && self.now.saturating_sub(binding.started) <= window.max(self.cached_within(lease))
+            && (repeats || age <= self.cached_within(lease))
             && remaining(self.now, binding.until()) > 0
             && (binding.until() != INFINITE || lease == INFINITE)
             && !self.shard.is_clock_held(slot)
-            && !self.has_changed(slot)
+            && !self.has_changed(slot);
+        let rule = if repeats {
+            Rule::Repeated
+        } else {
+            Rule::Cached
+        };
+        told.then_some(rule)
     }
 
     /// Seconds within which a REQUEST repeats one that was answered (C45).

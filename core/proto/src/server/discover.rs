@@ -7,6 +7,7 @@ use crate::address::AddressState;
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::OnMove;
 use crate::record::Journal;
+use crate::rule::Rule;
 use crate::shard::{Ask, Assigned, Unavailable};
 use crate::time::remaining;
 use core::net::Ipv4Addr;
@@ -40,13 +41,14 @@ impl<J: Journal> Turn<'_, J> {
         }
         wanted.requested = probed.or(wanted.requested);
         match self.shard.assign(&wanted) {
-            Ok(Assigned::Current(slot)) => self.offer(slot, true),
-            Ok(Assigned::Held(slot)) => {
+            Ok(Assigned::Current(slot, rule)) => self.offer(slot, rule, true),
+            Ok(Assigned::Held(slot, mut rule)) => {
                 if probed.is_some() && self.shard.addr(slot) == probed {
                     self.shard.pass_probe(slot);
+                    rule = Rule::Probation;
                 }
-                match self.probe_first(slot) {
-                    None => self.offer(slot, false),
+                match self.probe_first(slot, rule) {
+                    None => self.offer(slot, rule, false),
                     probe => Outcome {
                         probe,
                         ..Silence::Probing.into()
@@ -67,7 +69,7 @@ impl<J: Journal> Turn<'_, J> {
         }
     }
 
-    fn offer(&mut self, slot: SlotIndex, has_lease: bool) -> Outcome {
+    fn offer(&mut self, slot: SlotIndex, rule: Rule, has_lease: bool) -> Outcome {
         let Some(addr) = self.shard.addr(slot) else {
             return Silence::NoAddress.into();
         };
@@ -85,7 +87,7 @@ impl<J: Journal> Turn<'_, J> {
         if let Some(binding) = self.shard.bindings.slot_mut(slot).filter(|_| !has_lease) {
             binding.lease = lease;
         }
-        self.plan(ReplyKind::Offer, (addr, Some(lease)), None)
+        self.plan((ReplyKind::Offer, rule), (addr, Some(lease)), None)
             .into()
     }
 

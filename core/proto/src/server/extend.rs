@@ -7,6 +7,7 @@ use super::turn::Turn;
 use crate::address::AddressState;
 use crate::binding::BindingState;
 use crate::record::Journal;
+use crate::rule::Rule;
 use core::net::Ipv4Addr;
 
 impl<J: Journal> Turn<'_, J> {
@@ -15,7 +16,7 @@ impl<J: Journal> Turn<'_, J> {
         // ciaddr, so this concerns broadcasts and relays.
         if !self.is_here(self.config.place_of(self.network.space, addr)) {
             return if self.network.rules.nak_wrong_network {
-                self.nak()
+                self.nak(Rule::WrongNetwork)
             } else {
                 Silence::WrongNetwork.into()
             };
@@ -30,7 +31,9 @@ impl<J: Journal> Turn<'_, J> {
             Some(BindingState::Offered) if self.shard.is_returning(slot) => self
                 .take_offer(addr)
                 .unwrap_or_else(|| self.on_own(own, addr)),
-            Some(BindingState::Active) if self.must_move(addr) => self.refuse(slot),
+            Some(BindingState::Active) if self.must_move(addr) => {
+                self.refuse(slot, Rule::ToReservation)
+            }
             Some(BindingState::Active) if !self.network.rules.extend => {
                 // C53: the lease runs out as it was granted.
                 self.run_out(slot).unwrap_or_else(|| self.on_own(own, addr))
@@ -58,11 +61,15 @@ impl<J: Journal> Turn<'_, J> {
             .is_some_and(|slot| self.recorded(slot).is_some());
         match state {
             // Bound to another: the client is wrong about it.
-            Some(AddressState::Held | AddressState::Bound | AddressState::SetAside) => self.nak(),
+            Some(AddressState::Held | AddressState::Bound | AddressState::SetAside) => {
+                self.nak(Rule::InUse)
+            }
             // It has another address on record here.
-            Some(AddressState::Free | AddressState::Remembered) if known => self.nak(),
+            Some(AddressState::Free | AddressState::Remembered) if known => {
+                self.nak(Rule::OtherOnRecord)
+            }
             Some(AddressState::Free) if self.network.rules.adopt => match self.client() {
-                Some(client) => self.bind(client, addr),
+                Some(client) => self.bind(client, addr, Rule::Adopted),
                 None => Silence::NoIdentity.into(),
             },
             // Another server may know it: without a common store silence is all there is (C56).

@@ -4,6 +4,7 @@ use super::plan::{Outcome, Plan, ReplyKind};
 use super::silence::Silence;
 use super::turn::Turn;
 use crate::record::Journal;
+use crate::rule::Rule;
 use core::net::Ipv4Addr;
 
 impl<J: Journal> Turn<'_, J> {
@@ -21,6 +22,7 @@ impl<J: Journal> Turn<'_, J> {
         let near = self.query.ciaddr().unwrap_or(destination.addr);
         Ok(Plan {
             kind: ReplyKind::Ack,
+            rule: Rule::Informed,
             yiaddr: Ipv4Addr::UNSPECIFIED,
             ciaddr: self.query.message.ciaddr(),
             lease: None,

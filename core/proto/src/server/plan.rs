@@ -2,6 +2,7 @@
 
 use super::silence::Silence;
 use crate::config::Place;
+use crate::rule::Rule;
 use crate::shard::{Ask, Parked, Probe, Seek};
 use core::net::Ipv4Addr;
 use dhcp_wire::ethernet::Mac;
@@ -55,6 +56,8 @@ pub enum ReplyKind {
 pub struct Plan {
     /// Its type.
     pub kind: ReplyKind,
+    /// What made it so.
+    pub rule: Rule,
     /// The address given; unspecified in a NAK and in the ACK to an INFORM (C21).
     pub yiaddr: Ipv4Addr,
     /// Copied from a REQUEST or INFORM into its ACK, else unspecified (C20).

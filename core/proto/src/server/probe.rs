@@ -12,13 +12,14 @@
 //! nothing: the next one starts the probe anew.
 
 use super::decline::probation;
-use super::plan::{Notice, NoticeKind, Outcome};
+use super::plan::{Notice, NoticeKind, Outcome, Plan};
 use super::query::{Client, Query};
 use super::silence::Silence;
 use super::turn::{Turn, with_turn};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, ProbeBy, ProbeRules};
 use crate::record::Journal;
+use crate::rule::Rule;
 use crate::shard::{Found, InUse, Over, Probe, Seek, Shard};
 use crate::time::Instant;
 use core::net::Ipv4Addr;
@@ -54,7 +55,7 @@ pub fn look_aside(seek: &Seek, now: Instant, config: &Config, shard: &mut Shard)
     // No client's hash: each question is a new one.
     let slot = shard.oldest_aside(network, (0, now.secs()), is_anyones)?;
     shard.note_asker(slot, 0);
-    probe_of(shard, network, (slot, seek.relay), true)
+    probe_of(shard, network, (slot, seek.relay), Purpose::Aside)
 }
 
 /// What came of the probe of [`look_aside`]: the address is free if nobody answered, and set aside
@@ -104,12 +105,21 @@ fn busy(addr: Ipv4Addr, station: Option<Mac>) -> Notice {
     }
 }
 
+/// What is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A new address, which the rule has chosen.
+    New(Rule),
+    /// An address in probation.
+    Aside,
+}
+
 /// The probe of the address in `slot`, which is under probe from now on.
 fn probe_of(
     shard: &mut Shard,
     network: &Network,
     (slot, relay): (SlotIndex, Ipv4Addr),
-    aside: bool,
+    purpose: Purpose,
 ) -> Option<Probe> {
     let addr = shard.addr(slot)?;
     let (_, subnet) = network.subnet_of(addr)?;
@@ -123,7 +133,11 @@ fn probe_of(
         by,
         wait,
         relay,
-        aside,
+        aside: purpose == Purpose::Aside,
+        rule: match purpose {
+            Purpose::New(rule) => rule,
+            Purpose::Aside => Rule::Probation,
+        },
     })
 }
 
@@ -136,16 +150,16 @@ impl<J: Journal> Turn<'_, J> {
     /// The probe that the offer in `slot` has to wait for. C180: none for an address that is the
     /// client's already, or was and is remembered for it, nor for its reservation unless asked.
     #[inline]
-    pub(super) fn probe_first(&mut self, slot: SlotIndex) -> Option<Probe> {
+    pub(super) fn probe_first(&mut self, slot: SlotIndex, rule: Rule) -> Option<Probe> {
         if self.config.has_probes() {
-            self.probe_new(slot)
+            self.probe_new(slot, rule)
         } else {
             None
         }
     }
 
     #[cold]
-    fn probe_new(&mut self, slot: SlotIndex) -> Option<Probe> {
+    fn probe_new(&mut self, slot: SlotIndex, rule: Rule) -> Option<Probe> {
         let addr = self.shard.addr(slot)?;
         let rules = self.rules_of(addr);
         let is_reserved = self.reservation() == Some(addr) && !rules.reservations;
@@ -155,7 +169,7 @@ impl<J: Journal> Turn<'_, J> {
             return None;
         }
         let relay = self.query.message.giaddr();
-        probe_of(self.shard, self.network, (slot, relay), false)
+        probe_of(self.shard, self.network, (slot, relay), Purpose::New(rule))
     }
 
     /// Whether `addr`, on offer in `slot`, has not been offered yet: it is under probe.
@@ -172,7 +186,8 @@ impl<J: Journal> Turn<'_, J> {
         };
         let Found::Station(station) = over.found else {
             self.shard.pass_probe(slot);
-            return self.on_discover();
+            let outcome = self.on_discover();
+            return as_chosen(&over.probe, outcome);
         };
         if let Err(reason) = self.may_write(over.probe.addr) {
             return reason.into();
@@ -281,7 +296,7 @@ impl<J: Journal> Turn<'_, J> {
         let relay = self.query.message.giaddr();
         if let Some(slot) = aside {
             self.shard.note_asker(slot, asker);
-            let probe = probe_of(self.shard, network, (slot, relay), true);
+            let probe = probe_of(self.shard, network, (slot, relay), Purpose::Aside);
             return Outcome {
                 probe,
                 ..Silence::Probing.into()
@@ -295,6 +310,18 @@ impl<J: Journal> Turn<'_, J> {
             seek,
             ..self.refuse_for_lack()
         }
+    }
+}
+
+/// The offer of an address that waited for its probe, by the rule that had chosen it before.
+fn as_chosen(probe: &Probe, outcome: Outcome) -> Outcome {
+    match outcome.reply {
+        Ok(plan) if plan.yiaddr == probe.addr => {
+            let rule = probe.rule;
+            let reply = Ok(Plan { rule, ..plan });
+            Outcome { reply, ..outcome }
+        }
+        Ok(_) | Err(_) => outcome,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::address::{AddressState, Claim};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::ReservationMoves;
 use crate::record::Journal;
+use crate::rule::Rule;
 use crate::shard::{ClientInfo, Mercy, Unavailable, Want};
 use core::net::Ipv4Addr;
 
@@ -109,8 +110,8 @@ impl<J: Journal> Turn<'_, J> {
         }
         // C148: the offer's hold is over, or the server was restarted.
         match self.client() {
-            Some(client) => self.bind(client, addr),
-            None => self.nak(),
+            Some(client) => self.bind(client, addr, Rule::NoOffer),
+            None => self.nak(Rule::Nameless),
         }
     }
 
@@ -123,7 +124,7 @@ impl<J: Journal> Turn<'_, J> {
         // C47, C151: the network comes first.
         if !self.is_here(self.config.place_of(self.network.space, addr)) {
             return if self.network.rules.nak_wrong_network {
-                self.nak()
+                self.nak(Rule::WrongNetwork)
             } else {
                 Silence::WrongNetwork.into()
             };
@@ -133,12 +134,14 @@ impl<J: Journal> Turn<'_, J> {
         match recorded {
             Some(recorded) if recorded == addr => self.on_own(binding, addr),
             // C48: "the server SHOULD send a DHCPNAK" to a client whose notion is wrong.
-            Some(_) => self.nak(),
+            Some(_) => self.nak(Rule::OtherOnRecord),
             // C49: "If the DHCP server has no record of this client, then it MUST remain silent";
             // a reservation is a record.
             None => match self.client() {
-                Some(client) if self.reservation() == Some(addr) => self.bind(client, addr),
-                _ if self.network.rules.nak_unknown => self.nak(),
+                Some(client) if self.reservation() == Some(addr) => {
+                    self.bind(client, addr, Rule::ReservedOnRecord)
+                }
+                _ if self.network.rules.nak_unknown => self.nak(Rule::NoRecord),
                 _ => Silence::UnknownClient.into(),
             },
         }
@@ -174,19 +177,19 @@ impl<J: Journal> Turn<'_, J> {
         }
         if !self.wanted(client).may_have(addr) {
             self.shard.withdraw(self.config, self.network, slot);
-            return Some(self.nak());
+            return Some(self.nak(Rule::OfferVoid));
         }
         let lease = self.lease_of_offer(slot, addr);
         if own.is_some() {
             self.shard.confirm(self.config, self.network, slot).ok()?;
-            return Some(self.grant(slot, lease));
+            return Some(self.grant(slot, lease, Rule::OfferTaken));
         }
         // The lease that the offer stood beside ends with it.
         if let Some(old) = self.binding() {
             self.end_binding(old);
         }
         Some(match self.shard.promote(self.config, &client, slot) {
-            Ok(slot) => self.grant(slot, lease),
+            Ok(slot) => self.grant(slot, lease, Rule::OfferTaken),
             Err(_) => Silence::TableFull.into(),
         })
     }
@@ -203,12 +206,16 @@ impl<J: Journal> Turn<'_, J> {
     /// A request for the address that is on record for the client (C45, C50, C150).
     pub(super) fn on_own(&mut self, slot: Option<SlotIndex>, addr: Ipv4Addr) -> Outcome {
         let (Some(slot), Some(cell)) = (slot, self.config.cell(self.network.space, addr)) else {
-            return self.nak();
+            return self.nak(Rule::Unavailable);
         };
         match self.claim_of(slot, addr) {
             Hold::Good => {}
-            Hold::Outside => return self.run_out(slot).unwrap_or_else(|| self.refuse(slot)),
-            Hold::Lost => return self.refuse(slot),
+            Hold::Outside => {
+                return self
+                    .run_out(slot)
+                    .unwrap_or_else(|| self.refuse(slot, Rule::LeaseVoid));
+            }
+            Hold::Lost => return self.refuse(slot, self.loss_of(addr)),
         }
         if self.shard.is_own(cell, slot) && cell.load().state() == AddressState::Bound {
             return self.ack(slot);
@@ -221,10 +228,10 @@ impl<J: Journal> Turn<'_, J> {
         match self.shard.claim(self.network, self.config, slot, want) {
             Ok(_) => {
                 let lease = self.lease_of(addr);
-                self.grant(slot, lease)
+                self.grant(slot, lease, Rule::Former)
             }
             // Another client has it meanwhile.
-            Err(_) => self.nak(),
+            Err(_) => self.nak(Rule::InUse),
         }
     }
 
@@ -251,9 +258,9 @@ impl<J: Journal> Turn<'_, J> {
         }
         Some(if self.shard.is_clock_held(slot) {
             // What the client is told of a lease that the clock held has to be on record.
-            self.renew(slot, left)
+            self.renew(slot, left, Rule::RunsOut)
         } else {
-            self.acknowledge_again(slot)
+            self.acknowledge_again(slot, Rule::RunsOut)
         })
     }
 
@@ -277,19 +284,28 @@ impl<J: Journal> Turn<'_, J> {
         })
     }
 
+    /// Why the client may not go on with `addr`.
+    fn loss_of(&self, addr: Ipv4Addr) -> Rule {
+        if self.must_move(addr) {
+            Rule::ToReservation
+        } else {
+            Rule::LeaseVoid
+        }
+    }
+
     /// A NAK that ends the client's binding: its address is kept for another, excluded, or, the
     /// lease being over, in no pool any more (C150).
-    pub(super) fn refuse(&mut self, slot: SlotIndex) -> Outcome {
-        let nak = self.nak();
+    pub(super) fn refuse(&mut self, slot: SlotIndex, rule: Rule) -> Outcome {
+        let nak = self.nak(rule);
         self.end_binding(slot);
         nak
     }
 
-    /// Binds a free address to a client that has no offer of it (C148, C152).
-    pub(super) fn bind(&mut self, client: ClientInfo<'_>, addr: Ipv4Addr) -> Outcome {
+    /// Binds a free address by `rule` to a client that has no offer of it (C148, C152).
+    pub(super) fn bind(&mut self, client: ClientInfo<'_>, addr: Ipv4Addr, rule: Rule) -> Outcome {
         let wanted = self.wanted(client);
         if !wanted.may_have(addr) || !self.is_open(addr) {
-            return self.nak();
+            return self.nak(Rule::Unavailable);
         }
         if let Some(slot) = self.binding() {
             // Another address of this client: it gives way.
@@ -298,9 +314,9 @@ impl<J: Journal> Turn<'_, J> {
         match self.shard.bind_new(self.config, &client, addr) {
             Ok(slot) => {
                 let lease = self.lease_of(addr);
-                self.grant(slot, lease)
+                self.grant(slot, lease, rule)
             }
-            Err(Unavailable::Taken) => self.nak(),
+            Err(Unavailable::Taken) => self.nak(Rule::Unavailable),
             Err(Unavailable::TableFull | Unavailable::OffersFull) => Silence::TableFull.into(),
         }
     }

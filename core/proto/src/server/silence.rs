@@ -1,29 +1,9 @@
 //! Why a message is not answered. Silence is an answer; each reason is a counter.
 
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
-        /// Why a message is not answered.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Silence {
-            $($(#[$doc])* $variant,)*
-        }
+crate::reasons! {
+    /// Why a message is not answered.
+    Silence:
 
-        impl Silence {
-            /// Every reason, in the order of their numbers.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The reason as its counter is called.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)*
-                }
-            }
-        }
-    };
-}
-
-reasons! {
     /// No 53, 53 twice, of a wrong length or a type that clients do not send (C82).
     MessageType => "message_type",
     /// The IP destination is neither ours nor a broadcast (C165).

@@ -6,6 +6,7 @@ use crate::address::{AddressState, Claim, start_for};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, Pool, SubnetIndex};
 use crate::group::Fenced;
+use crate::rule::Rule;
 use core::net::Ipv4Addr;
 
 /// Stale hints that one search goes through in a pool before it looks elsewhere.
@@ -66,13 +67,13 @@ impl Wanted<'_> {
     }
 }
 
-/// What a client is offered, and the slot that says so.
+/// What a client is offered, by the slot that says so, and the rule that chose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Assigned {
     /// The address of its lease.
-    Current(SlotIndex),
+    Current(SlotIndex, Rule),
     /// An address that is held for it.
-    Held(SlotIndex),
+    Held(SlotIndex, Rule),
 }
 
 impl Shard {
@@ -84,7 +85,7 @@ impl Shard {
         if let Some(addr) = leased
             && self.is_best(wanted, addr)
         {
-            return Ok(Assigned::Current(slot));
+            return Ok(Assigned::Current(slot, Rule::Lease));
         }
         let slot = match leased {
             // The lease is left as it is until the client takes the other address.
@@ -92,9 +93,9 @@ impl Shard {
             None => slot,
         };
         match self.hold(wanted, slot) {
-            Ok(()) => {
+            Ok(rule) => {
                 self.hold_offer(wanted, slot);
-                Ok(Assigned::Held(slot))
+                Ok(Assigned::Held(slot, rule))
             }
             Err(reason) => {
                 if self.state(slot) == Some(BindingState::Available) {
@@ -113,7 +114,7 @@ impl Shard {
                     ),
                 ) {
                     (Some(addr), Some(slot)) if wanted.may_have(addr) => {
-                        Ok(Assigned::Current(slot))
+                        Ok(Assigned::Current(slot, Rule::LeaseStill))
                     }
                     _ => Err(reason),
                 }
@@ -148,7 +149,7 @@ impl Shard {
     }
 
     /// Holds the best address there is in `slot`, which has no lease.
-    fn hold(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) -> Result<(), Unavailable> {
+    fn hold(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) -> Result<Rule, Unavailable> {
         let mut mine = self.addr(slot);
         let offered = self.state(slot) == Some(BindingState::Offered);
         if let Some(kept) = wanted.reservation.filter(|kept| Some(*kept) != mine)
@@ -157,34 +158,43 @@ impl Shard {
             self.let_go_of_all(wanted.config, wanted.client.network, slot);
             mine = None;
             if self.try_hold(wanted, slot, kept, Mercy::Take) {
-                return Ok(());
+                return Ok(Rule::Reserved);
             }
         }
         if let Some(addr) = mine {
             // C39: what is on offer stays on offer. C31: its previous address.
-            if wanted.may_have(addr) && (offered || self.try_hold(wanted, slot, addr, Mercy::Spare))
-            {
-                return Ok(());
+            if wanted.may_have(addr) {
+                if offered {
+                    return Ok(Rule::OfferStands);
+                }
+                if self.try_hold(wanted, slot, addr, Mercy::Spare) {
+                    let reserved = wanted.reservation == Some(addr);
+                    return Ok(if reserved {
+                        Rule::Reserved
+                    } else {
+                        Rule::Previous
+                    });
+                }
             }
             self.let_go_of_all(wanted.config, wanted.client.network, slot);
         }
         // C32
         let requested = wanted.requested.filter(|addr| wanted.may_have(*addr));
         if requested.is_some_and(|addr| self.try_hold(wanted, slot, addr, Mercy::Spare)) {
-            return Ok(());
+            return Ok(Rule::Requested);
         }
         // C33
         if self.hold_free(wanted, slot) {
-            return Ok(());
+            return Ok(Rule::New);
         }
         if self.may_cost_memories(wanted.network())
             && (requested.is_some_and(|addr| self.try_hold(wanted, slot, addr, Mercy::Take))
                 || self.hold_remembered(wanted, slot))
         {
-            return Ok(());
+            return Ok(Rule::OfAnother);
         }
         if self.hold_cut(wanted, slot) {
-            return Ok(());
+            return Ok(Rule::OfferCut);
         }
         Err(Unavailable::Taken)
     }

@@ -4,7 +4,7 @@ use super::{BESIDE, Shard};
 use crate::address::AddressState;
 use crate::binding::{BindingState, Slot, SlotIndex};
 use crate::config::{Config, Network, NetworkKey};
-use crate::record::{Cause, Journal, Origin, Record, RecordKind};
+use crate::record::{Cause, Journal, Origin, Record, RecordKind, Sequence};
 use crate::time::deadline;
 use core::net::Ipv4Addr;
 
@@ -105,16 +105,16 @@ impl Shard {
         word.is_some_and(|word| word.state() == AddressState::Bound)
     }
 
-    /// The address that `slot` set aside is free again (C60).
+    /// The address that `slot` set aside is free again (C60); the place of the record that says so.
     pub(crate) fn end_probation(
         &mut self,
         config: &Config,
         network: &Network,
         slot: SlotIndex,
         (now, journal): (u32, &mut impl Journal),
-    ) {
+    ) -> Sequence {
         let Some(binding) = self.bindings.slot(slot).copied() else {
-            return;
+            return 0;
         };
         let addr = Ipv4Addr::from_bits(binding.addr);
         let record = Record {
@@ -133,11 +133,12 @@ impl Shard {
             chaddr: &[],
             agent_info: &[],
         };
-        journal.append(&record);
+        let sequence = journal.append(&record);
         self.forgive(slot, network);
         self.counts.set_aside = self.counts.set_aside.saturating_sub(1);
         self.let_go(config, network, slot, AddressState::Free);
         self.bindings.remove(slot);
+        sequence
     }
 
     /// Takes the decline that `slot` remembers off its client's count (C170).
@@ -202,6 +203,6 @@ fn may_record(journal: &impl Journal, network: &Network, binding: &Slot) -> bool
 }
 
 /// The network of a binding, unless a reload has dropped it.
-fn network_of<'c>(config: &'c Config, binding: &Slot) -> Option<&'c Network> {
+pub(super) fn network_of<'c>(config: &'c Config, binding: &Slot) -> Option<&'c Network> {
     config.network_by_key(NetworkKey(binding.network() & !BESIDE))
 }

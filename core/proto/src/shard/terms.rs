@@ -5,6 +5,7 @@ use crate::circuit;
 use crate::config::{Kinds, NetworkKey, Owner, ProbeBy};
 use crate::identity::{Identity, Kind};
 use crate::record::Sequence;
+use crate::rule::Rule;
 use core::net::Ipv4Addr;
 use dhcp_wire::dhcp::agent::SubOptions;
 use dhcp_wire::ethernet::Mac;
@@ -65,6 +66,8 @@ pub struct Probe {
     pub relay: Ipv4Addr,
     /// Whether it is an address in probation, which nobody is to have unless nobody answers (C177).
     pub aside: bool,
+    /// What made it the address for its client.
+    pub rule: Rule,
 }
 
 /// What a probe found.

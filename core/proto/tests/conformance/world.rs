@@ -14,7 +14,7 @@ use dhcp_proto::server::{
     self, Arrival, Client, Destination, Echo, Found, Notice, Outcome, Over, Parked, Plan, Probe,
     Rank, ReplyKind, Silence, Written,
 };
-use dhcp_proto::shard::{Room, Shard};
+use dhcp_proto::shard::{EndedByOperator, Room, Shard};
 use dhcp_proto::time::{Instant, Wall};
 use dhcp_wire::dhcp::{Message, code};
 use std::collections::BTreeMap;
@@ -781,6 +781,24 @@ impl World {
             plan: *plan,
             shard,
         })
+    }
+
+    /// What an operator's wish to end the lease of an address comes to.
+    pub fn end(&mut self, addr: Ipv4Addr, client: Option<&[u8]>) -> EndedByOperator {
+        let word = self.config.cell(Space(0), addr).unwrap().load();
+        let owner = usize::from(word.owner().0);
+        let mut journal = Ring {
+            number: owner,
+            log: &mut self.log,
+            expired: &mut self.expired,
+            appended: &mut self.appended[owner],
+            room: self.room,
+        };
+        let at = (self.now.secs(), &mut journal);
+        let shard = &mut self.shards[owner];
+        let ended = shard.end_by_operator(&self.config, (Space(0), addr), client, at);
+        self.check();
+        ended
     }
 
     /// Whether a parked reply may still be sent.

@@ -9,9 +9,8 @@ use clap::Args;
 use dhcp_proto::record::Record;
 use serde_json::json;
 
-use super::{Wanted, Within, unix_now};
+use super::filter::{Filter, Wanted};
 use crate::cli::{ConfigFile, Failure, Output, StoreDirectory, write_json};
-use crate::control::State;
 use crate::exit::Exit;
 use crate::leasefile::{ExportError, Format, Writer, fill, to_file};
 use crate::store;
@@ -37,17 +36,9 @@ pub(in crate::cli) struct Export {
 
 impl Export {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
-        let network = self.wanted.network.as_ref();
-        let network = network
-            .map(|name| Within::new(&self.file, name))
-            .transpose()?;
-        let (state, now) = (self.wanted.state, unix_now());
-        let is_wanted = |record: &Record<'_>| {
-            state.is_none_or(|state| State::of(record.kind, record.expiry <= now) == Some(state))
-                && network
-                    .as_ref()
-                    .is_none_or(|network| network.holds(record.space, record.addr))
-        };
+        let filter = Filter::new(self.wanted.clone(), &self.file)?;
+        let now = filter.now();
+        let is_wanted = |record: &Record<'_>| filter.takes(record);
         let recovered = store::read(&self.store.path(&self.file)?)?;
         let target = self.output.as_deref();
         let named = target.and_then(Path::extension) == Some(OsStr::new("csv"));

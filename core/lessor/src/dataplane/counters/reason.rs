@@ -1,175 +1,83 @@
 //! What is counted: each reason and each event has one name, and one counter a worker.
 
-/// Why a packet ended here, besides [`Malformed`](dhcp_wire::Malformed) and the silences of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum DropReason {
+dhcp_proto::reasons! {
+    /// Why a packet ended here, besides [`Malformed`](dhcp_wire::Malformed) and the silences of the server.
+    DropReason:
+
     /// The frame lies in more than one buffer, or in one that is not to be written to.
-    RxRefused,
+    RxRefused => "rx_refused",
     /// The frame is for another station, or for a multicast group.
-    NotOurMac,
+    NotOurMac => "not_our_mac",
     /// The port has no link with the frame's VLAN tags.
-    NoLink,
+    NoLink => "no_link",
     /// The packet is neither for an address of ours nor for a broadcast (C165).
-    NotOurAddress,
+    NotOurAddress => "not_our_address",
     /// The ethertype is neither IPv4 nor ARP.
-    OtherEthertype,
+    OtherEthertype => "other_ethertype",
     /// The packet carries neither UDP nor ICMP.
-    OtherProtocol,
+    OtherProtocol => "other_protocol",
     /// The datagram is not for port 67.
-    OtherUdpPort,
+    OtherUdpPort => "other_udp_port",
     /// The ICMP message is not an echo request that is to be answered: of another type, to a
     /// broadcast, or with IP options.
-    OtherIcmp,
+    OtherIcmp => "other_icmp",
     /// The source of an echo request cannot be answered: no host's address, or our own.
-    EchoSource,
+    EchoSource => "echo_source",
     /// More echo requests in one second than are answered.
-    EchoLimit,
+    EchoLimit => "echo_limit",
     /// The sender of an ARP packet is no station: its hardware address is zero, a group's or ours.
-    ArpSender,
+    ArpSender => "arp_sender",
     /// ARP about addresses that we neither own nor talk to.
-    ArpNotOurs,
+    ArpNotOurs => "arp_not_ours",
     /// Another station says that it has an address of ours (RFC 5227 §2.4).
-    AddressConflict,
+    AddressConflict => "address_conflict",
     /// No route leads to the receiver of a reply.
-    NoRoute,
+    NoRoute => "no_route",
     /// The table of next hops is full of those that do not answer.
-    NeighborsFull,
+    NeighborsFull => "neighbors_full",
     /// The next hop did not answer ARP while the packet waited.
-    Unresolved,
+    Unresolved => "unresolved_next_hop",
     /// A younger packet took the place of this one in waiting for a next hop.
-    WaitingFull,
+    WaitingFull => "waiting_full",
     /// The pool has no buffer for a packet of our own.
-    NoMbuf,
+    NoMbuf => "no_mbuf",
     /// A frame does not fit its buffer.
-    NoRoom,
+    NoRoom => "no_room",
     /// The link or the port that a reply was to leave on is gone.
-    LinkGone,
+    LinkGone => "link_gone",
     /// The device had no place for the packet.
-    TxFull,
+    TxFull => "tx_full",
     /// The device cannot send such a packet.
-    TxRefused,
+    TxRefused => "tx_refused",
     /// The ring to the worker that owns the client is full.
-    HandOverFull,
+    HandOverFull => "hand_over_full",
     /// The ring to the worker whose queue a packet leaves by is full.
-    CarryFull,
+    CarryFull => "carry_full",
     /// The policy said so.
-    Refused,
+    Refused => "refused_by_policy",
     /// More work than capacity: a DISCOVER or INFORM.
-    ShedDiscover,
+    ShedDiscover => "shed_discover",
     /// More work than capacity, or no place among the parked replies: a REQUEST of a client without
     /// a lease, a RELEASE, a DECLINE.
-    ShedRequest,
+    ShedRequest => "shed_request",
     /// More work than capacity, or no place among the parked replies: a renewal.
-    ShedRenewal,
+    ShedRenewal => "shed_renewal",
     /// More work than capacity: a newer copy came with it, or it waited so long that the client
     /// has sent one.
-    ShedStale,
+    ShedStale => "shed_stale",
     /// The disk did not confirm the record in time.
-    AckTimeout,
+    AckTimeout => "ack_timeout",
     /// A parked reply whose binding says something else by now.
-    Superseded,
+    Superseded => "superseded",
     /// A parked reply whose record was fenced off by another appliance.
-    Fenced,
+    Fenced => "fenced",
     /// An echo that answers no probe: forged, damaged, or too late.
-    ProbeMismatch,
+    ProbeMismatch => "probe_mismatch",
     /// A DISCOVER that waited for a probe when its client repeated it: the newer one is answered.
-    ProbeRepeated,
+    ProbeRepeated => "probe_repeated",
     /// A DISCOVER for which one address after the other was found in use.
-    ProbeGivenUp,
+    ProbeGivenUp => "probe_given_up",
 }
-
-impl DropReason {
-    /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 35] = [
-        Self::RxRefused,
-        Self::NotOurMac,
-        Self::NoLink,
-        Self::NotOurAddress,
-        Self::OtherEthertype,
-        Self::OtherProtocol,
-        Self::OtherUdpPort,
-        Self::OtherIcmp,
-        Self::EchoSource,
-        Self::EchoLimit,
-        Self::ArpSender,
-        Self::ArpNotOurs,
-        Self::AddressConflict,
-        Self::NoRoute,
-        Self::NeighborsFull,
-        Self::Unresolved,
-        Self::WaitingFull,
-        Self::NoMbuf,
-        Self::NoRoom,
-        Self::LinkGone,
-        Self::TxFull,
-        Self::TxRefused,
-        Self::HandOverFull,
-        Self::CarryFull,
-        Self::Refused,
-        Self::ShedDiscover,
-        Self::ShedRequest,
-        Self::ShedRenewal,
-        Self::ShedStale,
-        Self::AckTimeout,
-        Self::Superseded,
-        Self::Fenced,
-        Self::ProbeMismatch,
-        Self::ProbeRepeated,
-        Self::ProbeGivenUp,
-    ];
-
-    /// Name of the counter.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RxRefused => "rx_refused",
-            Self::NotOurMac => "not_our_mac",
-            Self::NoLink => "no_link",
-            Self::NotOurAddress => "not_our_address",
-            Self::OtherEthertype => "other_ethertype",
-            Self::OtherProtocol => "other_protocol",
-            Self::OtherUdpPort => "other_udp_port",
-            Self::OtherIcmp => "other_icmp",
-            Self::EchoSource => "echo_source",
-            Self::EchoLimit => "echo_limit",
-            Self::ArpSender => "arp_sender",
-            Self::ArpNotOurs => "arp_not_ours",
-            Self::AddressConflict => "address_conflict",
-            Self::NoRoute => "no_route",
-            Self::NeighborsFull => "neighbors_full",
-            Self::Unresolved => "unresolved_next_hop",
-            Self::WaitingFull => "waiting_full",
-            Self::NoMbuf => "no_mbuf",
-            Self::NoRoom => "no_room",
-            Self::LinkGone => "link_gone",
-            Self::TxFull => "tx_full",
-            Self::TxRefused => "tx_refused",
-            Self::HandOverFull => "hand_over_full",
-            Self::CarryFull => "carry_full",
-            Self::Refused => "refused_by_policy",
-            Self::ShedDiscover => "shed_discover",
-            Self::ShedRequest => "shed_request",
-            Self::ShedRenewal => "shed_renewal",
-            Self::ShedStale => "shed_stale",
-            Self::AckTimeout => "ack_timeout",
-            Self::Superseded => "superseded",
-            Self::Fenced => "fenced",
-            Self::ProbeMismatch => "probe_mismatch",
-            Self::ProbeRepeated => "probe_repeated",
-            Self::ProbeGivenUp => "probe_given_up",
-        }
-    }
-}
-
-const _: () = {
-    let mut i = 0;
-    while i < DropReason::ALL.len() {
-        assert!(DropReason::ALL[i] as usize == i, "ALL is out of order");
-        i += 1;
-    }
-    assert!(DropReason::ProbeGivenUp as usize + 1 == DropReason::ALL.len());
-};
 
 /// What a worker did that is not a drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use dhcp_wire::ethernet::Mac;
 use std::net::Ipv4Addr;
 
 use super::answers::Heard;
-use super::{Decided, Parts, Worker};
+use super::{Decided, Parts, Reply, Worker};
 use crate::dataplane::arp::ArpFrame;
 use crate::dataplane::arrival::Arrival;
 use crate::dataplane::counters::{DropReason, Event};
@@ -169,17 +169,25 @@ impl<P: Port, J: Journal> Worker<P, J> {
             parts.settle(over, now);
             return None;
         }
+        parts.note_probed(&query, over, now);
         let place = (now, &parts.snapshot.config);
         let outcome = server::resume(&query, over, place, &mut parts.shard, &mut parts.journal);
-        match parts.carry_out(outcome) {
+        let decided = parts.carry_out(outcome);
+        let ticket = parts.note(&query, &decided, now);
+        match decided {
             Decided::Plan(plan) => {
-                self.reply(waiting.packet, &plan, arrival, now);
+                let reply = Reply {
+                    plan,
+                    arrival,
+                    ticket,
+                };
+                self.reply(waiting.packet, &reply, now);
                 None
             }
             Decided::Probe(probe) => {
                 let tries = waiting.tries.saturating_add(1);
                 if tries >= MOST_TRIES {
-                    parts.count(DropReason::ProbeGivenUp);
+                    parts.shed(&query, DropReason::ProbeGivenUp, now);
                     let found = Found::Nothing;
                     parts.settle(&Over { probe, found }, now);
                     return None;
@@ -187,7 +195,7 @@ impl<P: Port, J: Journal> Worker<P, J> {
                 let waiting = Waiting { tries, ..waiting };
                 parts.begin_probe(probe, Some(waiting), Some(arrival), now)
             }
-            Decided::Silence => None,
+            Decided::Silence(_) => None,
         }
     }
 }

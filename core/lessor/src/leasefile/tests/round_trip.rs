@@ -226,8 +226,8 @@ fn a_hundred_thousand_leases_are_streamed() {
 fn the_columns_are_those_that_are_documented() {
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/leases.md");
     let docs = fs::read_to_string(docs).unwrap();
-    let rows = docs.lines().skip_while(|line| *line != "## Columns");
-    let rows = rows.skip(1).take_while(|line| !line.starts_with("## "));
+    let rows = docs.lines().skip_while(|line| *line != "### Columns");
+    let rows = rows.skip(1).take_while(|line| !line.starts_with("### "));
     let names: Vec<_> = rows
         .filter_map(|row| row.strip_prefix("| `")?.split('`').next())
         .collect();

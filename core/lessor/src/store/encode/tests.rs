@@ -164,7 +164,7 @@ fn each_way_to_be_odd_has_its_reason() {
     assert_eq!(reason(&[]), Odd::Short);
     assert_eq!(reason(&altered(AT_KIND, 0)), Odd::Kind);
     assert_eq!(reason(&altered(AT_KIND, 200)), Odd::Kind);
-    assert_eq!(reason(&altered(AT_CAUSE, 5)), Odd::Flags);
+    assert_eq!(reason(&altered(AT_CAUSE, 6)), Odd::Flags);
     assert_eq!(reason(&altered(AT_ZERO_TOO, 1)), Odd::Flags);
     assert_eq!(reason(&altered(AT_HLEN, 17)), Odd::Part);
     assert_eq!(reason(&altered(AT_HLEN, 5)), Odd::Length);
