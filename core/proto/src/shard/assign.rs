@@ -85,6 +85,7 @@ impl Shard {
         if let Some(addr) = leased
             && self.is_best(wanted, addr)
         {
+            self.offer_again(wanted, slot);
             return Ok(Assigned::Current(slot, Rule::Lease));
         }
         let slot = match leased {
@@ -114,6 +115,7 @@ impl Shard {
                     ),
                 ) {
                     (Some(addr), Some(slot)) if wanted.may_have(addr) => {
+                        self.offer_again(wanted, slot);
                         Ok(Assigned::Current(slot, Rule::LeaseStill))
                     }
                     _ => Err(reason),

@@ -11,8 +11,8 @@
 
 use super::assign::Wanted;
 use super::claim::{Mercy, Oldest};
-use super::{BESIDE, RETURNING, STRANGER, Shard, Unavailable};
-use crate::binding::SlotIndex;
+use super::{BESIDE, OFFERED_AGAIN, RETURNING, STRANGER, Shard, Unavailable, key_of};
+use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network};
 use crate::time::deadline;
 use core::net::Ipv4Addr;
@@ -38,10 +38,14 @@ pub(super) fn share(capacity: usize, per_mille: u16) -> usize {
     share.max(FEWEST).min(capacity)
 }
 
+fn hold_secs(network: &Network) -> u32 {
+    let hold = u32::try_from(network.rules.offer_hold.as_secs()).unwrap_or(u32::MAX);
+    hold.min(u32::MAX - 1)
+}
+
 /// When a hold ends that begins at second `now`.
 fn end_of_hold(network: &Network, now: u32) -> u32 {
-    let hold = u32::try_from(network.rules.offer_hold.as_secs()).unwrap_or(u32::MAX);
-    deadline(now.saturating_add(1), hold.min(u32::MAX - 1))
+    deadline(now.saturating_add(1), hold_secs(network))
 }
 
 impl Shard {
@@ -98,8 +102,8 @@ impl Shard {
         }
         let is_new = binding.flags & STRANGER == 0;
         binding.flags |= STRANGER;
-        let network = binding.network() & !BESIDE;
-        if let Some(lists) = self.lists.get_mut(network as usize) {
+        let network = key_of(binding.network());
+        if let Some(lists) = self.lists.get_mut(network.0 as usize) {
             lists.held = lists.held.saturating_add(u32::from(is_new));
             self.counts.strangers += u64::from(is_new);
             self.bindings.unlist(slot);
@@ -107,20 +111,46 @@ impl Shard {
         }
     }
 
+    /// The lease in `slot` is offered to its client: the address is held even if the lease runs out
+    /// meanwhile.
+    pub(super) fn offer_again(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) {
+        let hold = end_of_hold(wanted.network(), wanted.now);
+        let Some(binding) = self.bindings.slot_mut(slot) else {
+            return;
+        };
+        if binding.state == BindingState::Active {
+            binding.flags |= OFFERED_AGAIN;
+        } else {
+            // It has run out, and its grace with it unless the hold is longer.
+            let until = binding.until().max(hold);
+            self.bindings.schedule(slot, until);
+        }
+    }
+
+    /// Seconds for which the address of the lease in `slot` stays its client's when it runs out.
+    pub(super) fn grace_of(&self, network: &Network, slot: SlotIndex) -> u32 {
+        let grace = network.rules.grace_secs();
+        if self.has_flag(slot, OFFERED_AGAIN) {
+            grace.max(hold_secs(network))
+        } else {
+            grace
+        }
+    }
+
     /// An offer of this network to a stranger has come to its end.
     pub(super) fn forget_stranger(&mut self, network: u32) {
         self.counts.strangers = self.counts.strangers.saturating_sub(1);
-        if let Some(lists) = self.lists.get_mut((network & !BESIDE) as usize) {
+        if let Some(lists) = self.lists.get_mut(key_of(network).0 as usize) {
             lists.held = lists.held.saturating_sub(1);
         }
     }
 
     /// An offer to a stranger is another network's now.
     pub(super) fn move_stranger(&mut self, from: u32, to: u32) {
-        if let Some(lists) = self.lists.get_mut((from & !BESIDE) as usize) {
+        if let Some(lists) = self.lists.get_mut(key_of(from).0 as usize) {
             lists.held = lists.held.saturating_sub(1);
         }
-        if let Some(lists) = self.lists.get_mut((to & !BESIDE) as usize) {
+        if let Some(lists) = self.lists.get_mut(key_of(to).0 as usize) {
             lists.held = lists.held.saturating_add(1);
         }
     }
