@@ -76,12 +76,7 @@ struct Handle {
 
 /// Runs the appliance until it is asked to stop.
 pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
-    let (stop, reload) = (Arc::default(), Arc::default());
-    for (signal, flag) in [(SIGINT, &stop), (SIGTERM, &stop), (SIGHUP, &reload)] {
-        signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|error| {
-            StartError::new(Exit::OsError, "signals cannot be caught").because(error)
-        })?;
-    }
+    let (stop, reload) = signals()?;
     let opened = open_store(&settings)?;
     let recovered = opened.as_ref().map(|(_, recovered)| recovered);
     let mut settings = settings;
@@ -138,6 +133,17 @@ pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
         event_log,
     };
     assembly.serve(devices, shards, journals)
+}
+
+/// The flags that signals raise: to stop, and to take the file again.
+fn signals() -> Result<(Arc<AtomicBool>, Arc<AtomicBool>), StartError> {
+    let (stop, reload) = (Arc::default(), Arc::default());
+    for (signal, flag) in [(SIGINT, &stop), (SIGTERM, &stop), (SIGHUP, &reload)] {
+        signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|error| {
+            StartError::new(Exit::OsError, "signals cannot be caught").because(error)
+        })?;
+    }
+    Ok((stop, reload))
 }
 
 /// What the store thread takes records from, and whom it tells of them.

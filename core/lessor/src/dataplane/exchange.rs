@@ -95,7 +95,7 @@ pub fn read<'a, P: Port>(
         Err(reason) => Err(reason),
     };
     match parsed {
-        Ok(datagram) => admit(datagram, (port, facts.mac), (net, key), room),
+        Ok(datagram) => admit(&datagram, (port, facts.mac), (net, key), room),
         Err(reason) => {
             net.counters.malformed(reason);
             Received::Counted
@@ -116,7 +116,7 @@ struct Datagram<'a> {
 /// Says whose message this is, which a port of hardware address `mac` received.
 #[inline]
 fn admit<'a, P: Port>(
-    datagram: Datagram<'a>,
+    datagram: &Datagram<'a>,
     (port, mac): (u8, Mac),
     (net, key): (&Net<'_, P>, &HashKey),
     room: &mut Option<(Query<'a>, Arrival)>,
@@ -128,7 +128,7 @@ fn admit<'a, P: Port>(
         payload,
         message,
         options,
-    } = datagram;
+    } = *datagram;
     let origin = origin(&eth, port);
     let refused = |why| {
         Received::Refused(Refusal {
