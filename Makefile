@@ -52,7 +52,7 @@ soak: setup ## the seeded simulations on and on: until Ctrl-C, or HOURS=, ROUNDS
 	@.ci/soak.sh
 
 .PHONY: fuzz
-fuzz: setup ## libFuzzer on TARGET=store frames record message request config, for TIME=60 seconds
+fuzz: setup ## libFuzzer on TARGET=store frames record message request config capture, for TIME=60 seconds
 	@.ci/setup.sh fuzz
 	@.ci/fuzz.sh
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 . .ci/env.sh
 
 target=${TARGET:-store}
-declare -A pieces=([frames]=-runs=10000)
+declare -A pieces=([frames]=-runs=10000 [capture]=-runs=2000)
 found=$LESSOR_TARGET/fuzz/corpus/$target
 mkdir -p "$found" "tests/fuzz/corpus/$target"
 # No sanitizer: they need a nightly compiler, and there is no unsafe code to watch here.

@@ -4,8 +4,10 @@
 use dhcp_wire::dhcp::Message;
 use dhcp_wire::frame::{self, Offloads};
 use lessor::control::Request;
+use lessor::replay::Replay;
 use lessor::store::Lsn;
 use lessor::store::encode::{self, MAX_RECORD};
+use std::path::Path;
 
 pub use crate::simulation::hostile_frames as frames;
 
@@ -49,6 +51,41 @@ pub fn request(line: &[u8]) {
         let told = serde_json::to_vec(&request).expect("a request can be told");
         let again: Request = serde_json::from_slice(&told).expect("and read");
         assert_eq!(again, request);
+    }
+}
+
+/// A capture: it is replayed, or refused.
+pub fn capture(octets: &[u8]) {
+    const TEXT: &str = r#"
+[server]
+bindings = 64
+[[ports]]
+name = "access"
+device = "net_ring0"
+addresses = ["10.77.0.1/24"]
+routes = [{ to = "10.9.0.0/16", via = "10.77.0.254" }]
+[[networks]]
+name = "home"
+[[networks.subnets]]
+prefix = "10.77.0.0/24"
+pools = ["10.77.0.10-10.77.0.20"]
+[[networks]]
+name = "far"
+[[networks.subnets]]
+prefix = "10.9.1.0/24"
+pools = ["10.9.1.10-10.9.1.20"]
+"#;
+    let (settings, _) = lessor::config::parse(TEXT).expect("a sound configuration");
+    let replay = Replay {
+        file: Path::new("any.pcapng"),
+        port: None,
+        leases: None,
+        ignore_checksums: false,
+    };
+    if let Ok(report) = replay.run_on(octets, settings) {
+        let compared = report.same + report.different + report.missing;
+        assert_eq!(compared + report.not_compared.without_query, report.replies);
+        assert!(report.to_string().ends_with("unexpected\n"));
     }
 }
 

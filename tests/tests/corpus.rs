@@ -42,6 +42,11 @@ fn every_request_of_the_corpus_is_understood_or_refused() {
 }
 
 #[test]
+fn every_capture_of_the_corpus_is_replayed_or_refused() {
+    run("capture", hostile::capture);
+}
+
+#[test]
 fn every_configuration_of_the_corpus_is_taken_or_refused_with_its_faults() {
     run("config", hostile::config);
 }

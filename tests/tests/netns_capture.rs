@@ -6,16 +6,20 @@
     reason = "what fails ends the test with its message"
 )]
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use lessor_tests::clients::{Client, Dhclient, Event, INTERFACE};
 use lessor_tests::config::Config;
 use lessor_tests::lab::{Lab, Link, Namespace};
-use lessor_tests::lessor::Lessor;
+use lessor_tests::lessor::{Lessor, binary};
 use lessor_tests::process::{Process, run};
 use lessor_tests::{may_make_namespaces, wait};
 use rustix::process::Signal;
+use serde_json::Value;
+
+const POOL: &str = "10.77.0.10-10.77.0.20";
 
 /// A server, the place of a client, and captures in a folder.
 struct Scene {
@@ -51,6 +55,36 @@ impl Scene {
         let process = Process::start(self.server.command(&arguments), &log);
         self.server.wait_for_events("capture.begun", before + 1);
         process
+    }
+
+    /// What was captured comes out the same of the server's own configuration, and otherwise of
+    /// another one.
+    fn replays(&self, name: &str) {
+        let file = self.lab.dir().join(name);
+        let file = file.to_str().expect("a path without odd octets");
+        let same = self.server.cli(&["replay", file]);
+        let expected =
+            "2 queries, 2 replies captured: 2 the same, 0 different, 0 missing, 0 unexpected";
+        assert!(same.ends_with(&format!("{expected}\n")), "{same}");
+        let mut other = Config::new(POOL);
+        other.lease_time = "2h".into();
+        let text = other.text(self.lab.dir(), "eth0");
+        let config = self.lab.dir().join("other.toml");
+        fs::write(&config, text).expect("the configuration");
+        let mut command = Command::new(binary());
+        let command = command
+            .args(["replay", "--json", file, "--config"])
+            .arg(config);
+        let output = command.output().expect("the command runs");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        assert_eq!(report["different"], 2, "{report}");
+        let field = &report["differences"][1]["fields"][0];
+        assert_eq!(field["field"], "option 51 (dhcp-lease-time)", "{report}");
+        assert_eq!(
+            (&field["captured"], &field["replayed"]),
+            (&"3600 s".into(), &"7200 s".into())
+        );
     }
 
     fn hw_address(&self) -> String {
@@ -95,7 +129,7 @@ fn tcpdump_reads_what_a_client_and_the_server_said() {
     if !may_make_namespaces() {
         return;
     }
-    let mut scene = Scene::new(&Config::new("10.77.0.10-10.77.0.20"));
+    let mut scene = Scene::new(&Config::new(POOL));
     let hw = scene.hw_address();
     let mut all = scene.capture("all.pcapng", &[]);
     let refused = scene.server.command(&["capture", "-w", "/dev/null"]);
@@ -114,6 +148,7 @@ fn tcpdump_reads_what_a_client_and_the_server_said() {
         ["Discover", "Offer", "Request", "ACK"],
         "{text}"
     );
+    scene.replays("all.pcapng");
     let address = holder.address().to_string();
     assert!(text.contains(&format!("Your-IP {address}")), "{text}");
 
@@ -153,7 +188,7 @@ fn a_capture_ends_with_its_reader_and_with_its_server() {
     if !may_make_namespaces() {
         return;
     }
-    let mut scene = Scene::new(&Config::new("10.77.0.10-10.77.0.20"));
+    let mut scene = Scene::new(&Config::new(POOL));
     // Into a pipe, whose reader leaves after the first message.
     let mut capture = scene.server.command(&["capture", "-w", "-"]);
     let mut capture = capture

@@ -11,11 +11,11 @@ use crate::store::StoreError;
 pub enum Exit {
     /// All went well.
     Ok = 0,
-    /// What was asked for does not exist.
+    /// What was asked for does not exist, or a replay came out otherwise.
     No = 1,
     /// The command line is wrong.
     Usage = 64,
-    /// A store is damaged, or a file of leases is wrong.
+    /// A store is damaged, or a file of leases or a capture is wrong.
     DataError = 65,
     /// An input file does not exist or cannot be read.
     NoInput = 66,

@@ -20,5 +20,6 @@ pub mod histogram;
 pub mod leasefile;
 pub mod metrics;
 pub mod pcap;
+pub mod replay;
 pub mod store;
 mod words;

@@ -10,6 +10,7 @@ mod clock;
 mod leases;
 mod logging;
 mod reload;
+mod replay;
 mod reservations;
 mod run;
 mod stats;
@@ -69,6 +70,8 @@ enum Action {
     },
     /// Write the frames that the running server receives and sends to a file
     Capture(capture::Capture),
+    /// Give a capture to a server of a configuration, offline, and compare what it answers
+    Replay(replay::Replay),
     /// Look at the lease store
     Store {
         #[command(subcommand)]
@@ -302,6 +305,7 @@ impl Action {
             Self::Leases { action } => action.execute(),
             Self::Reservations { action } => action.execute(),
             Self::Capture(capture) => capture.execute(),
+            Self::Replay(replay) => replay.execute(),
             Self::Store { action } => action.execute(),
             Self::Clock { action } => action.execute(),
             Self::Reload {

@@ -47,6 +47,12 @@ pub use restart::Machine;
 pub use sight::{Alarms, Metrics};
 pub(crate) use text::{agent_id, client_id, duration, octets, prefix};
 
+/// The name of an option, if it has one.
+pub(crate) fn option_name(code: u8) -> Option<&'static str> {
+    let name = options::name(code);
+    (!name.is_empty()).then_some(name)
+}
+
 use crate::dataplane::routes::StaticRoute;
 use crate::eventlog;
 use findings::{Findings, Spot};

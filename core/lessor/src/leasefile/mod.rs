@@ -21,6 +21,7 @@ mod jsonl;
 mod kea;
 mod ledger;
 mod lines;
+mod load;
 mod parse;
 mod places;
 mod reader;
@@ -37,6 +38,7 @@ pub use export::{ExportError, fill, to_file};
 pub use fault::{Fault, What, Where};
 pub use faults::Faults;
 pub use import::{Import, ImportError, Outcome};
+pub use load::Leases;
 pub use writer::Writer;
 
 /// What the end mark of a file says, and its columns follow from.

@@ -14,6 +14,11 @@ use super::text;
 use super::value::Value;
 use table::{Definition, Kind, by_code, find};
 
+/// The name of an option; empty if it has none.
+pub(super) fn name(code: u8) -> &'static str {
+    by_code(code).name
+}
+
 /// Options by code, as they go on the wire.
 pub(super) type Options = BTreeMap<u8, Box<[u8]>>;
 
