@@ -123,7 +123,7 @@ impl Shard {
     }
 
     /// Ends the lease in `slot` but keeps its address remembered for the client, unless a reload
-    /// has taken the address from its network.
+    /// has taken the address from its network or the client has another one there.
     pub(crate) fn retire(
         &mut self,
         config: &Config,
@@ -131,7 +131,7 @@ impl Shard {
         slot: SlotIndex,
         state: BindingState,
     ) {
-        if !self.is_home(config, network, slot) {
+        if self.is_kept_apart(slot) || !self.is_home(config, network, slot) {
             return self.end(config, network, slot);
         }
         self.counts.active = self.counts.active.saturating_sub(1);

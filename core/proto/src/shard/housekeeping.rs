@@ -1,9 +1,9 @@
 //! What time brings, in bounded steps: holds, leases and probations end, stale memories go.
 
-use super::{BESIDE, Shard};
+use super::{Shard, key_of};
 use crate::address::AddressState;
 use crate::binding::{BindingState, Slot, SlotIndex};
-use crate::config::{Config, Network, NetworkKey};
+use crate::config::{Config, Network};
 use crate::record::{Cause, Journal, Origin, Record, RecordKind};
 use crate::time::deadline;
 use core::net::Ipv4Addr;
@@ -203,5 +203,5 @@ fn may_record(journal: &impl Journal, network: &Network, binding: &Slot) -> bool
 
 /// The network of a binding, unless a reload has dropped it.
 fn network_of<'c>(config: &'c Config, binding: &Slot) -> Option<&'c Network> {
-    config.network_by_key(NetworkKey(binding.network() & !BESIDE))
+    config.network_by_key(key_of(binding.network()))
 }

@@ -16,7 +16,9 @@
 //! `remembered` may be lost to another worker at any time: then the word's generation is no longer
 //! the slot's, the slot is stale, and the sweep removes it. An offer of another address beside a
 //! lease stands in a second slot, under the same identity and `BESIDE`, so that the lease is
-//! left as it is until the client takes the offer.
+//! left as it is until the client takes the offer. A lease of a client that has another one on the
+//! same network, since two networks were joined, stands in a slot of its own too, under `KEPT`: it
+//! runs to its end and is never prolonged, and when the networks are divided it is the client's again.
 
 mod assign;
 mod claim;
@@ -51,6 +53,14 @@ pub use view::BindingView;
 
 /// Set in the network of a slot that holds an offer beside the client's lease.
 pub(crate) const BESIDE: u32 = 1 << 31;
+
+/// Set in the network of a slot that holds a lease whose client has another one there.
+pub(crate) const KEPT: u32 = 1 << 30;
+
+/// The network in `network` of a slot.
+pub(crate) fn key_of(network: u32) -> NetworkKey {
+    NetworkKey(network & !(BESIDE | KEPT))
+}
 
 /// Slot flag: the offered address was this client's before, and stays remembered if the offer
 /// comes to nothing.
@@ -243,8 +253,8 @@ impl Shard {
     #[must_use]
     pub fn stated(&self, config: &Config, parked: &Parked) -> Option<(Space, Ipv4Addr)> {
         let slot = SlotIndex(parked.slot);
-        let network = self.bindings.slot(slot)?.network() & !BESIDE;
-        let network = config.network_by_key(NetworkKey(network))?;
+        let network = key_of(self.bindings.slot(slot)?.network());
+        let network = config.network_by_key(network)?;
         Some((network.space, self.addr(slot)?))
     }
 
@@ -335,7 +345,7 @@ impl Shard {
     }
 
     fn lists(&self, network: u32) -> Option<Lists> {
-        self.lists.get((network & !BESIDE) as usize).copied()
+        self.lists.get(key_of(network).0 as usize).copied()
     }
 
     /// The newest record of a slot.

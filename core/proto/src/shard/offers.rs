@@ -11,7 +11,7 @@
 
 use super::assign::Wanted;
 use super::claim::{Mercy, Oldest};
-use super::{BESIDE, RETURNING, STRANGER, Shard, Unavailable};
+use super::{BESIDE, RETURNING, STRANGER, Shard, Unavailable, key_of};
 use crate::binding::SlotIndex;
 use crate::config::{Config, Network};
 use crate::time::deadline;
@@ -98,8 +98,8 @@ impl Shard {
         }
         let is_new = binding.flags & STRANGER == 0;
         binding.flags |= STRANGER;
-        let network = binding.network() & !BESIDE;
-        if let Some(lists) = self.lists.get_mut(network as usize) {
+        let network = key_of(binding.network());
+        if let Some(lists) = self.lists.get_mut(network.0 as usize) {
             lists.held = lists.held.saturating_add(u32::from(is_new));
             self.counts.strangers += u64::from(is_new);
             self.bindings.unlist(slot);
@@ -110,17 +110,17 @@ impl Shard {
     /// An offer of this network to a stranger has come to its end.
     pub(super) fn forget_stranger(&mut self, network: u32) {
         self.counts.strangers = self.counts.strangers.saturating_sub(1);
-        if let Some(lists) = self.lists.get_mut((network & !BESIDE) as usize) {
+        if let Some(lists) = self.lists.get_mut(key_of(network).0 as usize) {
             lists.held = lists.held.saturating_sub(1);
         }
     }
 
     /// An offer to a stranger is another network's now.
     pub(super) fn move_stranger(&mut self, from: u32, to: u32) {
-        if let Some(lists) = self.lists.get_mut((from & !BESIDE) as usize) {
+        if let Some(lists) = self.lists.get_mut(key_of(from).0 as usize) {
             lists.held = lists.held.saturating_sub(1);
         }
-        if let Some(lists) = self.lists.get_mut((to & !BESIDE) as usize) {
+        if let Some(lists) = self.lists.get_mut(key_of(to).0 as usize) {
             lists.held = lists.held.saturating_add(1);
         }
     }

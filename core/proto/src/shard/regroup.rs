@@ -1,9 +1,10 @@
 //! After a reload: bindings go to the network that has their address now, some in each turn and
 //! those of a client that comes at once.
 
-use super::{BESIDE, Lists, STRANGER, Shard};
-use crate::binding::{BindingState, ListMemory, Slot, SlotIndex};
-use crate::config::{Config, Network, NetworkKey};
+use super::{BESIDE, KEPT, Lists, STRANGER, Shard, key_of};
+use crate::binding::{BindingState, ListMemory, SlotIndex};
+use crate::config::{Config, Network};
+use crate::record::Sequence;
 use crate::server::Client;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -129,7 +130,7 @@ impl Shard {
         match client {
             Client::Known(identity, hash) => {
                 for former in config.regroup().former(network.key) {
-                    for key in [former.0, former.0 | BESIDE] {
+                    for key in [former.0, former.0 | BESIDE, former.0 | KEPT] {
                         let found = self.bindings.find(*hash, key, identity.as_slice());
                         if let Some(slot) = found {
                             self.rehome(config, slot);
@@ -151,7 +152,7 @@ impl Shard {
         let (Some(addr), Some(binding)) = (self.addr(slot), self.bindings.slot(slot)) else {
             return false;
         };
-        let key = key_of(binding);
+        let key = key_of(binding.network());
         if network.key == key && network.subnet_of(addr).is_some() {
             return true;
         }
@@ -163,7 +164,7 @@ impl Shard {
         let Some(binding) = self.bindings.slot(slot).copied() else {
             return false;
         };
-        let key = key_of(&binding);
+        let key = key_of(binding.network());
         if !config.regroup().moves(key) {
             return false;
         }
@@ -182,24 +183,36 @@ impl Shard {
         true
     }
 
-    /// Moves `slot` from one network to another. Of two bindings of one client there the live one
-    /// stays; if both are, this one is kept where it is to its end.
+    /// Moves `slot` from one network to another. Of two bindings of one client there a lease is
+    /// worth more than an offer, and that more than a memory; the older of two leases is kept to its
+    /// end, and a second offer where it is.
     fn rehome_to(&mut self, config: &Config, (from, to): (&Network, &Network), slot: SlotIndex) {
         let Some(binding) = self.bindings.slot(slot).copied() else {
             return;
         };
-        let key = to.key.0 | (binding.network() & BESIDE);
+        let mut key = to.key.0 | (binding.network() & BESIDE);
         let identity = self.bindings.identity(slot);
         let other = self.bindings.find(binding.hash().into(), key, identity);
         if let Some(other) = other {
             if !self.is_live(config, from, slot) {
                 return self.drop_memory(config, from, slot);
             }
-            if self.is_live(config, to, other) {
+            let is_lease = self.is_bound(config, from, slot);
+            if is_lease && self.is_bound(config, to, other) {
+                if self.last_heard(slot) < self.last_heard(other) {
+                    key = to.key.0 | KEPT;
+                } else {
+                    let declines = self.keep_apart(to, other);
+                    if let Some(newer) = self.bindings.slot_mut(slot) {
+                        newer.declines = newer.declines.saturating_add(declines);
+                    }
+                }
+            } else if is_lease || !self.is_live(config, to, other) {
+                self.end(config, to, other);
+                self.bindings.remove(other);
+            } else {
                 return config.regroup().keep(from.key);
             }
-            self.end(config, to, other);
-            self.bindings.remove(other);
         }
         self.bindings.rekey_network(slot, key);
         if binding.flags & STRANGER != 0 {
@@ -220,6 +233,13 @@ impl Shard {
         }
     }
 
+    /// Tells the newer of two leases of one client: by when it was heard of, within a second by the
+    /// newest record.
+    fn last_heard(&self, slot: SlotIndex) -> Option<(u32, Sequence)> {
+        let binding = self.bindings.slot(slot)?;
+        Some((binding.started, binding.sequence()))
+    }
+
     /// Forgets what is remembered in `slot`, a count of declines too: who counts it down would look
     /// for it in the other network.
     fn drop_memory(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
@@ -236,10 +256,6 @@ impl Shard {
             Some(BindingState::Available | BindingState::Released) | None => false,
         }
     }
-}
-
-fn key_of(binding: &Slot) -> NetworkKey {
-    NetworkKey(binding.network() & !BESIDE)
 }
 
 /// The network that has `addr` now, in the space of `network`.

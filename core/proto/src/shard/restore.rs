@@ -1,7 +1,7 @@
 //! Bindings read back from the store, before any worker runs.
 
-use super::Shard;
 use super::claim::Timed;
+use super::{KEPT, Shard};
 use crate::address::{AddressState, Generation, Space, Word};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network, Place};
@@ -21,6 +21,13 @@ pub enum Restored {
     Outside,
     /// The table is full.
     Full,
+}
+
+/// What a record says of its client.
+#[derive(Debug, Clone, Copy)]
+enum Worth {
+    Lease,
+    Memory,
 }
 
 /// The kind octet of the slot of an address set aside: it is the address's, not a client's.
@@ -55,7 +62,8 @@ impl Shard {
     /// Takes the newest record of an address, whose times are read as `reading` says.
     ///
     /// Records have to come by rising LSN: of two addresses of one client on one network the
-    /// newer is its binding and the other is free.
+    /// newer is its binding. The other is free, or its lease is kept to its end: the client was told
+    /// of both, as when two networks were joined, and one that was told of keeps off all others.
     pub fn restore(&mut self, config: &Config, record: &Record<'_>, reading: &Reading) -> Restored {
         if matches!(
             record.kind,
@@ -116,7 +124,7 @@ impl Shard {
             let given = (record, reading);
             return self.restore_memory(config, network, given, BindingState::Expired);
         }
-        let slot = match self.restore_slot(config, network, (record, reading)) {
+        let slot = match self.restore_slot(config, network, (record, reading), Worth::Lease) {
             Ok(slot) => slot,
             Err(why) => return self.unwanted(config, network, record, why),
         };
@@ -139,7 +147,7 @@ impl Shard {
         (record, reading): (&Record<'_>, &Reading),
         state: BindingState,
     ) -> Restored {
-        let slot = match self.restore_slot(config, network, (record, reading)) {
+        let slot = match self.restore_slot(config, network, (record, reading), Worth::Memory) {
             Ok(slot) => slot,
             Err(why) => return self.unwanted(config, network, record, why),
         };
@@ -195,20 +203,31 @@ impl Shard {
         Restored::Taken
     }
 
-    /// The slot of the record's client, filled from the record.
+    /// The slot of the record's client, filled from the record; none if that says less than an
+    /// older record of the client.
     fn restore_slot(
         &mut self,
         config: &Config,
         network: &Network,
         (record, reading): (&Record<'_>, &Reading),
+        worth: Worth,
     ) -> Result<SlotIndex, Restored> {
         let hash = self.key.hash(record.identity);
         if record.identity.is_empty() {
             return Err(Restored::Nothing);
         }
-        let found = self.bindings.find(hash, network.key.0, record.identity);
+        let mut found = self.bindings.find(hash, network.key.0, record.identity);
+        let mut declines = 0;
         if let Some(slot) = found {
-            self.supersede(config, network, slot);
+            let is_leased = self.state(slot) == Some(BindingState::Active);
+            match worth {
+                Worth::Memory if is_leased => return Err(Restored::Nothing),
+                Worth::Lease if is_leased => {
+                    declines = self.keep_apart(network, slot);
+                    found = None;
+                }
+                Worth::Memory | Worth::Lease => self.supersede(config, network, slot),
+            }
         }
         let slot = match found {
             Some(slot) => slot,
@@ -230,18 +249,34 @@ impl Shard {
             .slot_mut(slot)
             .filter(|_| fits)
             .ok_or(Restored::Full)?;
+        binding.declines = binding.declines.max(declines);
         binding.addr = record.addr.to_bits();
         binding.giaddr = record.giaddr.to_bits();
         binding.set_generation(record.generation);
         binding.lease = record.lease;
-        binding.started = reading.wall.inner(record.time);
+        // A clock that was set back since does not make it the newest there is.
+        binding.started = reading.wall.inner(record.time).min(reading.now);
         binding.port = record.origin.port;
         binding.outer_vid = record.origin.outer_vid;
         binding.inner_vid = record.origin.inner_vid;
         Ok(slot)
     }
 
-    /// Frees the older address of a client that a newer record gives another one.
+    /// Keeps the lease in `older`, whose client has a newer one, to its end. How many declines it
+    /// counted: they go with the client's binding.
+    pub(super) fn keep_apart(&mut self, network: &Network, older: SlotIndex) -> u8 {
+        self.bindings.rekey_network(older, network.key.0 | KEPT);
+        let binding = self.bindings.slot_mut(older);
+        binding.map_or(0, |binding| core::mem::take(&mut binding.declines))
+    }
+
+    /// Whether `slot` is a lease whose client has another one.
+    pub(super) fn is_kept_apart(&self, slot: SlotIndex) -> bool {
+        let binding = self.bindings.slot(slot);
+        binding.is_some_and(|binding| binding.network() & KEPT != 0)
+    }
+
+    /// Frees an older address that is merely remembered for a client.
     fn supersede(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
         let Some(addr) = self.addr(slot) else { return };
         self.bindings.unlist(slot);
@@ -249,9 +284,6 @@ impl Shard {
         self.clear_flags(slot);
         if let Some(cell) = config.cell(network.space, addr) {
             let word = cell.load();
-            if word.state() == AddressState::Bound {
-                self.counts.active = self.counts.active.saturating_sub(1);
-            }
             cell.restore(Word::new(
                 AddressState::Free,
                 word.owner(),

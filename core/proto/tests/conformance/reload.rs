@@ -271,8 +271,8 @@ fn a_network_that_was_gone_and_comes_under_another_name_has_its_leases() {
 fn of_two_leases_of_one_client_in_networks_that_are_joined_both_are_kept() {
     for settled in [false, true] {
         let mut world = Setup::default().world();
-        let near = world.lease(&client(1)).yiaddr();
         let away = lease_far(&mut world, 1);
+        let near = world.lease(&client(1)).yiaddr();
         reload(&mut world, joined("home"), settled);
         let renewed = world.send(client(1).renew(near)).ack();
         assert_eq!(renewed.yiaddr(), near);
@@ -286,6 +286,92 @@ fn of_two_leases_of_one_client_in_networks_that_are_joined_both_are_kept() {
         assert_eq!(state(&world, away), AddressState::Free);
         let offer = world.send(client(3).discover().requested(away)).offer();
         assert_eq!(offer.yiaddr(), away);
+    }
+}
+
+#[test]
+fn of_two_leases_of_one_client_in_networks_that_are_joined_the_newer_is_its_binding() {
+    for name in ["home", "far", "all"] {
+        for restart in [false, true] {
+            for far_first in [false, true] {
+                let mut world = Setup::default().world();
+                let (mut near, mut away) = (None, None);
+                for first in [true, false] {
+                    world.pass(60);
+                    if first == far_first {
+                        away = Some(lease_far(&mut world, 1));
+                    } else {
+                        near = Some(world.lease(&client(1)).yiaddr());
+                    }
+                }
+                let (near, away) = (near.unwrap(), away.unwrap());
+                let (older, newer) = if far_first {
+                    (away, near)
+                } else {
+                    (near, away)
+                };
+                reload(&mut world, joined(name), true);
+                if restart {
+                    world.restart();
+                }
+                assert_eq!(world.send(client(1).reboot(newer)).ack().yiaddr(), newer);
+                world.send(client(1).reboot(older)).nak();
+                assert_eq!(world.send(client(1).discover()).offer().yiaddr(), newer);
+                assert_eq!(state(&world, older), AddressState::Bound);
+            }
+        }
+    }
+}
+
+#[test]
+fn two_leases_of_one_client_are_its_own_again_when_the_networks_are_divided() {
+    let divisions: [fn() -> Vec<Net>; 2] = [|| vec![home(), far()], renamed];
+    for (divided, restarts) in divisions.into_iter().zip([[false, true]; 2]) {
+        for restart in restarts {
+            for settled in [false, true] {
+                let mut world = Setup::default().world();
+                let near = world.lease(&client(1)).yiaddr();
+                let away = lease_far(&mut world, 1);
+                reload(&mut world, joined("all"), true);
+                if restart {
+                    world.restart();
+                    assert_eq!(world.shards[0].counts().active, 2);
+                }
+                reload(&mut world, divided(), settled);
+                assert_eq!(world.send(client(1).renew(near)).ack().yiaddr(), near);
+                let ack = world.send(client(1).rebind(away).far()).ack();
+                assert_eq!(ack.yiaddr(), away);
+                // And so it is on disk.
+                world.restart();
+                assert_eq!(world.send(client(1).renew(near)).ack().yiaddr(), near);
+                let ack = world.send(client(1).rebind(away).far()).ack();
+                assert_eq!(ack.yiaddr(), away);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lease_is_worth_more_than_a_newer_memory_or_offer_of_its_client_in_networks_that_are_joined() {
+    for restart in [false, true] {
+        for release in [false, true] {
+            let mut world = Setup::default().world();
+            let away = lease_far(&mut world, 1);
+            world.pass(600);
+            if release {
+                let near = world.lease(&client(1)).yiaddr();
+                let release = client(1).release().ciaddr(near).unicast(SERVER);
+                assert_eq!(world.send(release).silence(), Silence::Released);
+            } else {
+                world.send(client(1).discover()).offer();
+            }
+            reload(&mut world, joined("home"), true);
+            if restart {
+                world.restart();
+            }
+            let ack = world.send(client(1).rebind(away).far()).ack();
+            assert_eq!(ack.yiaddr(), away);
+        }
     }
 }
 

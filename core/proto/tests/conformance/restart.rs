@@ -221,9 +221,16 @@ fn of_two_addresses_of_one_client_the_newer_record_is_its_lease() {
     };
     world.log.push(second);
     world.restart();
-    assert_eq!(world.shards[0].counts().active, 1);
-    assert_eq!(state(&world, older), AddressState::Free);
     world.send(client(1).renew(newer)).ack();
+    // The client was told of the other one, too: it is no one's until it is over.
+    assert_eq!(world.shards[0].counts().active, 2);
+    world.send(client(1).renew(older)).nak();
+    assert_ne!(wish(&mut world, 2, older), older);
+    world.pass(1800);
+    world.send(client(1).renew(newer)).ack();
+    world.pass(1900);
+    assert_eq!(state(&world, older), AddressState::Free);
+    assert_eq!(state(&world, newer), AddressState::Bound);
     assert_eq!(wish(&mut world, 2, older), older);
 }
 
