@@ -84,6 +84,7 @@ impl Shard {
         if let Some(addr) = leased
             && self.is_best(wanted, addr)
         {
+            self.offer_again(wanted, slot);
             return Ok(Assigned::Current(slot));
         }
         let slot = match leased {
@@ -113,6 +114,7 @@ impl Shard {
                     ),
                 ) {
                     (Some(addr), Some(slot)) if wanted.may_have(addr) => {
+                        self.offer_again(wanted, slot);
                         Ok(Assigned::Current(slot))
                     }
                     _ => Err(reason),

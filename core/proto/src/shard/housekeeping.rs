@@ -69,7 +69,7 @@ impl Shard {
             }
             // C171: the address is given to nobody else before the grace is over.
             BindingState::Active => {
-                let grace = network.rules.grace_secs();
+                let grace = self.grace_of(network, slot);
                 if let Some(record) = self.record(network, slot, (RecordKind::Active.into(), now)) {
                     journal.expired(&record);
                 }

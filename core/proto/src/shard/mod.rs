@@ -69,6 +69,9 @@ const RETURNING: u8 = 1;
 /// Slot flag: an offer to a client that nothing but its DISCOVER speaks for. It may be cut.
 const STRANGER: u8 = 4;
 
+/// Slot flag: the lease was offered to its client again since it was granted or prolonged.
+const OFFERED_AGAIN: u8 = 8;
+
 /// Questions to other workers that are remembered: clients whose reserved address another one is
 /// using and that ask for it at the same time.
 const ASKED: usize = 16;

@@ -11,8 +11,8 @@
 
 use super::assign::Wanted;
 use super::claim::{Mercy, Oldest};
-use super::{BESIDE, RETURNING, STRANGER, Shard, Unavailable, key_of};
-use crate::binding::SlotIndex;
+use super::{BESIDE, OFFERED_AGAIN, RETURNING, STRANGER, Shard, Unavailable, key_of};
+use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network};
 use crate::time::deadline;
 use core::net::Ipv4Addr;
@@ -38,10 +38,14 @@ pub(super) fn share(capacity: usize, per_mille: u16) -> usize {
     share.max(FEWEST).min(capacity)
 }
 
+fn hold_secs(network: &Network) -> u32 {
+    let hold = u32::try_from(network.rules.offer_hold.as_secs()).unwrap_or(u32::MAX);
+    hold.min(u32::MAX - 1)
+}
+
 /// When a hold ends that begins at second `now`.
 fn end_of_hold(network: &Network, now: u32) -> u32 {
-    let hold = u32::try_from(network.rules.offer_hold.as_secs()).unwrap_or(u32::MAX);
-    deadline(now.saturating_add(1), hold.min(u32::MAX - 1))
+    deadline(now.saturating_add(1), hold_secs(network))
 }
 
 impl Shard {
@@ -104,6 +108,32 @@ impl Shard {
             self.counts.strangers += u64::from(is_new);
             self.bindings.unlist(slot);
             self.bindings.push_back(lists.holds, slot);
+        }
+    }
+
+    /// The lease in `slot` is offered to its client: the address is held even if the lease runs out
+    /// meanwhile.
+    pub(super) fn offer_again(&mut self, wanted: &Wanted<'_>, slot: SlotIndex) {
+        let hold = end_of_hold(wanted.network(), wanted.now);
+        let Some(binding) = self.bindings.slot_mut(slot) else {
+            return;
+        };
+        if binding.state == BindingState::Active {
+            binding.flags |= OFFERED_AGAIN;
+        } else {
+            // It has run out, and its grace with it unless the hold is longer.
+            let until = binding.until().max(hold);
+            self.bindings.schedule(slot, until);
+        }
+    }
+
+    /// Seconds for which the address of the lease in `slot` stays its client's when it runs out.
+    pub(super) fn grace_of(&self, network: &Network, slot: SlotIndex) -> u32 {
+        let grace = network.rules.grace_secs();
+        if self.has_flag(slot, OFFERED_AGAIN) {
+            grace.max(hold_secs(network))
+        } else {
+            grace
         }
     }
 

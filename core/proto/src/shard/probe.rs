@@ -8,7 +8,7 @@
 //! ```
 
 use super::claim::InUse;
-use super::{RETURNING, STRANGER, Shard};
+use super::{OFFERED_AGAIN, RETURNING, STRANGER, Shard};
 use crate::address::{AddressState, Space};
 use crate::binding::{BindingState, SlotIndex};
 use crate::config::{Config, Network};
@@ -21,7 +21,7 @@ const PROBING: u8 = 64;
 /// Slot flag: the address on offer was probed, or could not be.
 const PROBED: u8 = 128;
 
-const _: () = assert!((PROBING | PROBED) & (RETURNING | STRANGER) == 0);
+const _: () = assert!((PROBING | PROBED) & (RETURNING | STRANGER | OFFERED_AGAIN) == 0);
 
 /// Slots of addresses set aside that one search goes through.
 const TRIES: usize = 64;

@@ -259,3 +259,26 @@ fn c187_secs_with_its_octets_swapped_is_read_as_it_was_meant() {
         world.send(waited(secs.swap_bytes()).discover()).offer();
     }
 }
+
+#[test]
+fn an_offered_lease_that_runs_out_is_held_like_any_other_offer() {
+    // Before it runs out, and in its grace.
+    for asked in [3595, 3604] {
+        let mut setup = Setup::default();
+        setup.home_subnet().pools = vec![pool("10.0.0.10", "10.0.0.10")];
+        let mut world = setup.world();
+        let addr = world.lease(&client(1)).yiaddr();
+        world.pass(asked);
+        let offer = world.send(client(1).discover()).offer();
+        assert_eq!(offer.yiaddr(), addr);
+        world.pass(3650 - asked);
+        let other = world.send(client(2).discover()).silence();
+        assert_eq!(other, Silence::NoAddress);
+        assert_eq!(world.send(client(1).select(&offer)).ack().yiaddr(), addr);
+        // Nobody takes this one.
+        world.pass(asked);
+        world.send(client(1).discover()).offer();
+        world.pass(3700 - asked);
+        assert_eq!(world.send(client(2).discover()).offer().yiaddr(), addr);
+    }
+}
