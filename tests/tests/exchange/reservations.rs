@@ -10,7 +10,7 @@ use dhcp_wire::dhcp::MessageType;
 use lessor::appliance::reservations::{Book, Keeper};
 use lessor::config::ClientText;
 use lessor::control::{ReservationOutcome, ReservationPage, ReservationRow, Source};
-use lessor::dataplane::clock::Clock;
+use lessor::dataplane::clock::unix_seconds;
 use lessor::dataplane::subscription::NotTaken;
 use lessor::store::{CommitOptions, Committer, Log, LogOptions, NullStore, Recovered, Store, ring};
 use std::net::Ipv4Addr;
@@ -62,7 +62,7 @@ impl Office {
         let (journal, drain) = ring(1024);
         let committer = Committer::start(engine, vec![drain], CommitOptions::default()).unwrap();
         let publisher = Arc::clone(&team.publisher);
-        let keeper = Keeper::new(publisher, Clock::start(0), journal, book);
+        let keeper = Keeper::new(publisher, unix_seconds, journal, book);
         Self {
             team,
             keeper,

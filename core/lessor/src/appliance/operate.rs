@@ -114,7 +114,8 @@ pub(super) fn run(settings: Settings, file: &Path) -> Result<(), StartError> {
     let devices = devices::open(&settings)?;
     let publisher = Arc::new(Publisher::new(Snapshot { config, routes }));
     let (journals, own, drained) = journals(shards.len(), taps);
-    let keeper = Keeper::new(Arc::clone(&publisher), clock, own, book);
+    let time = move || clock.wall().at(clock.now().secs());
+    let keeper = Keeper::new(Arc::clone(&publisher), time, own, book);
     let committer = commit(
         engine,
         drained,

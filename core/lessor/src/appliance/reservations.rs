@@ -25,7 +25,6 @@ pub use book::{Book, Kept, Refusal};
 
 use crate::config::ClientText;
 use crate::control::{ReservationOutcome, ReservationPage, ReservationRow, Source};
-use crate::dataplane::clock::Clock;
 use crate::dataplane::exchange::Snapshot;
 use crate::dataplane::subscription::{NotTaken, Publisher};
 use crate::event::Event;
@@ -42,10 +41,40 @@ const PAGE: usize = 500;
 /// Most that are told one by one when the file stands against them.
 const TOLD: usize = 20;
 
+/// What a change waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Its record to be durable.
+    Disk,
+    /// All workers to go over to it.
+    Workers,
+}
+
+/// Called as long as there is something to wait for; whether to go on waiting. A simulation lets
+/// the world go on in it.
+pub type Patience<'p> = &'p mut dyn FnMut(Wait) -> bool;
+
+/// The patience of whoever asks by the control socket.
+fn patience() -> impl FnMut(Wait) -> bool {
+    let mut began: Option<(Wait, Instant)> = None;
+    move |wait| {
+        let (of, since) = began.unwrap_or_else(|| (wait, Instant::now()));
+        let since = if of == wait { since } else { Instant::now() };
+        began = Some((wait, since));
+        let (most, look) = match wait {
+            Wait::Disk => (PATIENCE, LOOK),
+            Wait::Workers => (WORKERS, LOOK * 5),
+        };
+        thread::sleep(look);
+        since.elapsed() < most
+    }
+}
+
 /// Who makes reservations at run time.
 pub struct Keeper {
     publisher: Arc<Publisher>,
-    clock: Clock,
+    /// The second by which records are written.
+    time: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Taken by who changes something; the ring to the store.
     journal: Mutex<JournalRing>,
     book: Mutex<Book>,
@@ -80,12 +109,18 @@ enum NotYet {
 }
 
 impl Keeper {
-    /// Begins with `book`, of which the configuration in force has what holds.
+    /// Begins with `book`, of which the configuration in force has what holds; records are written
+    /// by the wall second that `time` says.
     #[must_use]
-    pub fn new(publisher: Arc<Publisher>, clock: Clock, journal: JournalRing, book: Book) -> Self {
+    pub fn new(
+        publisher: Arc<Publisher>,
+        time: impl Fn() -> u64 + Send + Sync + 'static,
+        journal: JournalRing,
+        book: Book,
+    ) -> Self {
         Self {
             publisher,
-            clock,
+            time: Box::new(time),
             journal: Mutex::new(journal),
             book: Mutex::new(book),
         }
@@ -93,12 +128,22 @@ impl Keeper {
 
     /// Reserves an address for a client.
     pub fn add(&self, space: Space, addr: Ipv4Addr, client: &ClientText) -> ReservationOutcome {
+        self.add_while((space, addr), client, &mut patience())
+    }
+
+    /// As [`Self::add`], waiting as `patience` does.
+    pub fn add_while(
+        &self,
+        (space, addr): (Space, Ipv4Addr),
+        client: &ClientText,
+        patience: Patience<'_>,
+    ) -> ReservationOutcome {
         let identity = match client.identity() {
             Ok(identity) => identity,
             Err(fault) => return ReservationOutcome::refused(&fault),
         };
         let mut journal = lock(&self.journal);
-        let time = self.time();
+        let time = (self.time)();
         let new = Kept {
             space,
             addr,
@@ -110,18 +155,18 @@ impl Keeper {
             return ReservationOutcome::refused(&why);
         }
         let kinds = (RecordKind::ReservationAdded, RecordKind::ReservationRemoved);
-        if let Err(why) = keep(&mut journal, &new, kinds, time) {
+        if let Err(why) = keep(&mut journal, (&new, kinds, time), patience) {
             return ReservationOutcome::failed(&why);
         }
         info!(event = %Event::ReservationAdded, %addr, space = space.0, client = %client, "reserved");
-        match self.put(&new) {
+        match self.put(&new, patience) {
             Ok(row) => ReservationOutcome::Done { reservation: row },
             Err(why) => ReservationOutcome::failed(&why),
         }
     }
 
     /// Has a reservation that is durable hold.
-    fn put(&self, new: &Kept) -> Result<ReservationRow, NotYet> {
+    fn put(&self, new: &Kept, patience: Patience<'_>) -> Result<ReservationRow, NotYet> {
         let mut addition = None;
         // Whatever is published: the store has it.
         self.book().insert(new.clone());
@@ -140,7 +185,7 @@ impl Keeper {
             addition = Some(this);
             Ok::<_, NotYet>(amended(old, config))
         })?;
-        let all = self.publisher.wait(WORKERS);
+        let all = self.all_have_it(patience);
         if let Some(addition) = addition {
             published.config.close(&addition);
         }
@@ -148,8 +193,27 @@ impl Keeper {
         Ok(row_of(&published.config, new))
     }
 
+    /// Waits until all workers have what was published; whether they have.
+    fn all_have_it(&self, patience: Patience<'_>) -> bool {
+        while !self.publisher.tend() {
+            if !patience(Wait::Workers) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Takes a reservation away.
     pub fn remove(&self, space: Space, addr: Ipv4Addr) -> ReservationOutcome {
+        self.remove_while((space, addr), &mut patience())
+    }
+
+    /// As [`Self::remove`], waiting as `patience` does.
+    pub fn remove_while(
+        &self,
+        (space, addr): (Space, Ipv4Addr),
+        patience: Patience<'_>,
+    ) -> ReservationOutcome {
         let mut journal = lock(&self.journal);
         let current = self.publisher.current();
         let Some(old) = self.book().at(space, addr).cloned() else {
@@ -165,17 +229,17 @@ impl Keeper {
         };
         let row = row_of(&current.config, &old);
         let kinds = (RecordKind::ReservationRemoved, RecordKind::ReservationAdded);
-        if let Err(why) = keep(&mut journal, &old, kinds, self.time()) {
+        if let Err(why) = keep(&mut journal, (&old, kinds, (self.time)()), patience) {
             return ReservationOutcome::failed(&why);
         }
         info!(event = %Event::ReservationRemoved, %addr, space = space.0, "no longer reserved");
-        match self.take(space, addr) {
+        match self.take((space, addr), patience) {
             Ok(()) => ReservationOutcome::Done { reservation: row },
             Err(why) => ReservationOutcome::failed(&why),
         }
     }
 
-    fn take(&self, space: Space, addr: Ipv4Addr) -> Result<(), NotYet> {
+    fn take(&self, (space, addr): (Space, Ipv4Addr), patience: Patience<'_>) -> Result<(), NotYet> {
         let mut gone: Option<Arc<Addition>> = None;
         self.book().remove(space, addr);
         let published = self.publisher.amend(|old| {
@@ -186,7 +250,7 @@ impl Keeper {
             }
             Ok::<_, NotYet>(amended(old, old.config.with(added, [])))
         })?;
-        let all = self.publisher.wait(WORKERS);
+        let all = self.all_have_it(patience);
         if let Some(gone) = gone {
             published.config.open(&gone);
         }
@@ -231,11 +295,6 @@ impl Keeper {
     fn book(&self) -> MutexGuard<'_, Book> {
         lock(&self.book)
     }
-
-    /// The second by which records are written.
-    fn time(&self) -> u64 {
-        self.clock.wall().at(self.clock.now().secs())
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -274,9 +333,8 @@ fn tell(against: &[(Kept, Refusal)]) {
 /// by one of the other kind, so that the store ends where it was.
 fn keep(
     journal: &mut JournalRing,
-    kept: &Kept,
-    (kind, opposite): (RecordKind, RecordKind),
-    time: u64,
+    (kept, (kind, opposite), time): (&Kept, (RecordKind, RecordKind), u64),
+    patience: Patience<'_>,
 ) -> Result<(), NotKept> {
     let (space, addr) = (kept.space.0, kept.addr);
     if journal
@@ -289,14 +347,12 @@ fn keep(
         return Err(NotKept::NoRoom);
     }
     let place = journal.append(&kept.record(kind, time));
-    let until = Instant::now() + PATIENCE;
     while journal.durable() < place {
-        if Instant::now() > until {
+        if !patience(Wait::Disk) {
             // There was room for two.
             journal.append(&kept.record(opposite, kept.since));
             return Err(NotKept::Late);
         }
-        thread::sleep(LOOK);
     }
     if journal.refused(space, addr, place) {
         return Err(NotKept::Fenced);
