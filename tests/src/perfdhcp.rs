@@ -118,7 +118,11 @@ impl Report {
             let wrong = (exchanges.drops, exchanges.rejected, exchanges.doubled);
             wrong == (0, 0, 0) && exchanges.sent == exchanges.received
         });
-        let orphans = (self.offers.orphans, self.acks.orphans, self.renewals.orphans);
+        let orphans = (
+            self.offers.orphans,
+            self.acks.orphans,
+            self.renewals.orphans,
+        );
         are_sound && orphans == (0, self.renewals.received, 0)
     }
 }
