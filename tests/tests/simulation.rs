@@ -39,6 +39,11 @@ fn what_clients_believe_holds_whatever_happens() {
         assert!(all.acks > 100_000 && all.naks > 500, "{all:?}");
         assert!(all.starts > 500 && all.held_clocks > 3, "{all:?}");
         assert!(all.reloads > 200, "{all:?}");
+        assert!(all.joined > 100 && all.divided > 100, "{all:?}");
+        assert!(all.judged_naks > 100 && all.informs > 1000, "{all:?}");
+        assert!(all.stations > 20 && all.spoofed > 10_000, "{all:?}");
+        let (made, removed) = all.reservations;
+        assert!(made > 200 && removed > 50, "{all:?}");
         for silence in [
             "declined",
             "released",

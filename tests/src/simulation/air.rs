@@ -6,9 +6,20 @@ use super::frame::Parcel;
 use super::message::Query;
 use super::scenario::Weather;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
-/// A frame on its way to the server, and whose message it is, if a client's.
-type Up = (Vec<u8>, Option<(usize, Query)>);
+/// Whose frame it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum From {
+    /// A client's, and the exchange that it belongs to.
+    Client(usize, u32, Query),
+    /// Of a station that has this address without a lease.
+    Stranger(Ipv4Addr),
+    Other,
+}
+
+/// A frame on its way to the server.
+type Up = (Vec<u8>, From);
 /// A reply on its way to a client.
 type Down = (usize, Parcel);
 
@@ -47,12 +58,7 @@ impl Air {
         (0..copies).map(arrival).collect()
     }
 
-    pub(super) fn send_up(
-        &mut self,
-        (frame, from): (&[u8], Option<(usize, Query)>),
-        now: Millis,
-        dice: &mut Dice,
-    ) {
+    pub(super) fn send_up(&mut self, (frame, from): (&[u8], From), now: Millis, dice: &mut Dice) {
         for arrival in self.arrivals(now, dice) {
             self.up.insert(arrival, (frame.to_owned(), from));
         }

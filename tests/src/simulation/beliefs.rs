@@ -75,12 +75,40 @@ impl Beliefs {
         }
     }
 
-    /// Another device that has the address now, as the server can know.
-    pub(super) fn rival(&mut self, addr: Ipv4Addr, device: u32, now: Millis) -> Option<u32> {
+    /// The client was told that it has not, whether it hears that or not.
+    pub(super) fn uncover(&mut self, client: u32, addr: Ipv4Addr, now: Millis) {
+        let mut beliefs = self.of.get_mut(&addr).into_iter().flatten();
+        if let Some(belief) = beliefs.find(|belief| belief.client == client) {
+            belief.covered = now;
+        }
+    }
+
+    /// Another client that has the address now, as the server can know. Clients of one `device`
+    /// take its reserved address from one another, and each goes on to believe in it.
+    pub(super) fn rival(
+        &mut self,
+        addr: Ipv4Addr,
+        (client, device): (u32, Option<u32>),
+        now: Millis,
+    ) -> Option<u32> {
         let beliefs = self.of.get_mut(&addr)?;
         beliefs.retain(|belief| belief.ends > now);
-        let rival = |belief: &&Belief| belief.device != device && belief.covered > now;
+        let rival = |belief: &&Belief| {
+            belief.client != client && Some(belief.device) != device && belief.covered > now
+        };
         beliefs.iter().find(rival).map(|belief| belief.client)
+    }
+
+    /// Whether the client has the address now, as the server must know.
+    pub(super) fn is_covered(&self, client: u32, addr: Ipv4Addr, now: Millis) -> bool {
+        let mut beliefs = self.of.get(&addr).into_iter().flatten();
+        beliefs.any(|belief| belief.client == client && belief.covered > now)
+    }
+
+    /// Whether anybody believes in the address.
+    pub(super) fn is_believed(&self, addr: Ipv4Addr, now: Millis) -> bool {
+        let mut beliefs = self.of.get(&addr).into_iter().flatten();
+        beliefs.any(|belief| belief.ends > now)
     }
 
     /// The server has started with a clock that is so far ahead of the truth, and held or not.
@@ -94,5 +122,54 @@ impl Beliefs {
                 belief.covered = covered;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDR: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 10);
+
+    fn beliefs() -> Beliefs {
+        let mut beliefs = Beliefs::default();
+        beliefs.step_wall(0, 0);
+        beliefs.hold(1, 7, &Lease::of(ADDR, (0, 60_000)));
+        beliefs
+    }
+
+    #[test]
+    fn an_address_that_one_client_has_is_no_other_clients() {
+        let mut beliefs = beliefs();
+        assert_eq!(beliefs.rival(ADDR, (1, None), 59_999), None);
+        assert_eq!(beliefs.rival(ADDR, (2, None), 59_999), Some(1));
+        assert_eq!(beliefs.rival(ADDR, (2, None), 60_000), None);
+        assert!(beliefs.is_believed(ADDR, 1) == beliefs.is_covered(1, ADDR, 1));
+    }
+
+    #[test]
+    fn two_clients_of_one_device_share_what_is_reserved_for_it_and_nothing_else() {
+        let mut beliefs = beliefs();
+        assert_eq!(beliefs.rival(ADDR, (2, Some(7)), 1000), None);
+        assert_eq!(beliefs.rival(ADDR, (2, None), 1000), Some(1));
+        assert_eq!(beliefs.rival(ADDR, (3, Some(8)), 1000), Some(1));
+    }
+
+    #[test]
+    fn a_clock_that_went_ahead_cuts_a_belief_short() {
+        let mut beliefs = beliefs();
+        beliefs.step_wall(1000, 40_000);
+        beliefs.restart(40_000, false);
+        assert_eq!(beliefs.cut, 1);
+        assert!(beliefs.is_covered(1, ADDR, 19_999));
+        assert!(!beliefs.is_covered(1, ADDR, 20_000));
+        assert_eq!(beliefs.rival(ADDR, (2, None), 20_000), None);
+    }
+
+    #[test]
+    fn who_forgets_has_nothing() {
+        let mut beliefs = beliefs();
+        beliefs.forget(1, ADDR);
+        assert_eq!(beliefs.rival(ADDR, (2, None), 1000), None);
     }
 }

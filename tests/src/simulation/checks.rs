@@ -1,8 +1,9 @@
 //! What must hold of words and slots, at any moment and at the end.
 
-use super::scenario::Home;
+use super::scenario::Subnet;
 use super::world::World;
 use dhcp_proto::address::AddressState;
+use dhcp_proto::record::RecordKind;
 use dhcp_proto::shard::{Counts, Shard};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -18,7 +19,7 @@ struct Words {
 
 impl World {
     fn addresses(&self) -> Vec<Ipv4Addr> {
-        let pools = self.scenario.homes.iter().flat_map(Home::addresses);
+        let pools = self.scenario.subnets.iter().flat_map(Subnet::addresses);
         let mut all: Vec<_> = pools
             .chain(self.scenario.reserved.keys().copied())
             .collect();
@@ -74,10 +75,45 @@ impl World {
         states.collect()
     }
 
-    /// A start makes of the store what there was when the server had stopped in order: no lease
-    /// more, and none less but for those that are over.
+    /// A start makes of the disk what is written there: each lease and each probation that is not
+    /// over, by the server's clock, and nothing of what was released or ended.
+    pub(super) fn check_started(&self) {
+        use AddressState::{Bound, Free, Held, Remembered, SetAside};
+        let Some(server) = &self.server else { return };
+        for (addr, state) in self.states() {
+            let noted = self.ledger.of(addr);
+            let kind = noted.as_ref().map(|noted| noted.kind);
+            let lasts = noted
+                .as_ref()
+                .is_some_and(|noted| noted.expiry > server.start.now);
+            let is_right = match kind {
+                Some(RecordKind::Active) if lasts => state == Bound,
+                Some(RecordKind::Active) => matches!(state, Bound | Remembered | Free),
+                Some(RecordKind::Declined | RecordKind::SetAside) if lasts => state == SetAside,
+                Some(RecordKind::Declined | RecordKind::SetAside) => {
+                    matches!(state, SetAside | Free)
+                }
+                Some(RecordKind::Released) => matches!(state, Remembered | Free),
+                Some(
+                    RecordKind::Ended
+                    | RecordKind::ProbationEnded
+                    | RecordKind::ReservationAdded
+                    | RecordKind::ReservationRemoved
+                    | RecordKind::Time,
+                )
+                | None => state == Free,
+            };
+            assert!(
+                is_right && state != Held,
+                "{addr} is {state:?} by {noted:?}"
+            );
+        }
+    }
+
+    /// A start makes of the store what there was when the server had stopped in order, and no lease
+    /// more.
     pub(super) fn check_restored(&self, left: &BTreeMap<Ipv4Addr, AddressState>) {
-        use AddressState::{Bound, Free, SetAside};
+        use AddressState::{Bound, SetAside};
         for (addr, now) in self.states() {
             let Some(before) = left.get(&addr).copied() else {
                 continue;
@@ -85,7 +121,6 @@ impl World {
             let told = format!("{addr} was {before:?} at the end and is {now:?} after the start");
             assert!(now != Bound || before == Bound, "{told}");
             assert!(now != SetAside || before == SetAside, "{told}");
-            assert!(before != Bound || now != Free, "{told}");
         }
     }
 
@@ -99,11 +134,11 @@ impl World {
             .iter()
             .filter(|c| c.nature.home == home && c.is_wanting());
         let wanted = wanting.count();
-        let reserved = &self.scenario.reserved;
-        let open = self.scenario.homes[home].addresses().filter(|addr| {
+        let open = self.scenario.within_reach(home).filter(|addr| {
             let state = server.word(*addr).state();
             matches!(state, AddressState::Free | AddressState::Remembered)
-                && !reserved.contains_key(addr)
+                && !self.is_reserved(*addr)
+                && !self.strangers.has(*addr)
         });
         open.take(wanted + 1).count() > wanted
     }
@@ -112,13 +147,10 @@ impl World {
     /// wanted.
     pub(super) fn starving(&self) -> Option<u32> {
         // Two clients of one device take its reserved address from one another.
-        let reserved = &self.scenario.reserved;
-        let mut waiting = self.clients.iter().filter(|client| {
-            let has_one = reserved
-                .values()
-                .any(|device| *device == client.nature.device);
-            client.is_ignored() && !has_one
-        });
+        let mut waiting = self
+            .clients
+            .iter()
+            .filter(|client| client.is_ignored() && !self.has_reservation(client.nature.device));
         let starving = waiting.find(|client| self.is_plenty(client.nature.home));
         starving.map(|client| client.nature.number)
     }

@@ -16,6 +16,7 @@
 
 use super::dice::Dice;
 use super::message::{Kind, Query, Reply, ReplyKind};
+use super::strangers::Strangers;
 use std::net::Ipv4Addr;
 
 /// Milliseconds since the simulation began: what time it really is.
@@ -57,10 +58,29 @@ pub(super) struct Lease {
     t2: Millis,
 }
 
+#[cfg(test)]
+impl Lease {
+    /// One that is asked for and ends at these times.
+    pub(super) fn of(addr: Ipv4Addr, (asked, ends): (Millis, Millis)) -> Self {
+        let server = Ipv4Addr::UNSPECIFIED;
+        let (t1, t2) = (ends, ends);
+        Self {
+            addr,
+            server,
+            asked,
+            ends,
+            t1,
+            t2,
+        }
+    }
+}
+
 /// What a client does at the end of its contentment.
 #[derive(Debug, Clone, Copy)]
 enum Whim {
     Release,
+    /// Asks for parameters beside its lease.
+    Inform,
     /// Switched off without a word.
     Off,
     /// Begins anew and knows nothing.
@@ -106,6 +126,8 @@ pub(super) struct Fate<'d> {
     pub(super) dice: &'d mut Dice,
     /// Clients stay bound once they are.
     pub(super) calm: bool,
+    /// Who else has an address.
+    pub(super) strangers: &'d Strangers,
 }
 
 impl Client {
@@ -262,7 +284,9 @@ impl Client {
         }
         self.last = Some(lease.addr);
         let new = matches!(self.state, State::Requesting | State::Rebooting);
-        if new && !fate.calm && fate.dice.one_in(60) {
+        // §3.1 step 5: it SHOULD look whether somebody has the address.
+        let is_taken = fate.strangers.has(lease.addr) && fate.dice.one_in(2);
+        if new && !fate.calm && (is_taken || fate.dice.one_in(60)) {
             self.lease = None;
             let decline = self.ask(Kind::Decline, now, fate, |q| {
                 (q.requested, q.server) = (Some(lease.addr), Some(lease.server));
@@ -282,10 +306,13 @@ impl Client {
         self.wakes = lease.t1.max(now + 1);
         self.whim = None;
         if !fate.calm && fate.dice.one_in(6) {
-            self.whim = Some(
-                fate.dice
-                    .pick(&[Whim::Release, Whim::Off, Whim::Off, Whim::Forget]),
-            );
+            self.whim = Some(fate.dice.pick(&[
+                Whim::Release,
+                Whim::Off,
+                Whim::Off,
+                Whim::Forget,
+                Whim::Inform,
+            ]));
             self.wakes = fate.dice.between(now + 1, self.wakes);
         }
     }
@@ -305,6 +332,12 @@ impl Client {
                 });
                 self.wakes = away;
                 return Some(release);
+            }
+            Whim::Inform => {
+                let tries = self.tries;
+                let inform = self.ask(Kind::Inform, now, fate, |q| q.ciaddr = Some(lease.addr));
+                (self.tries, self.wakes) = (tries, lease.t1.max(now + 1));
+                return Some(inform);
             }
             Whim::Off => {
                 self.state = State::Off;

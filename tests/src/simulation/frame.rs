@@ -3,6 +3,8 @@
 use super::client::{Client, Millis};
 use super::message::{Query, Reply};
 use super::scenario::{Home, SERVER};
+use super::strangers;
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
 pub(super) const SERVER_MAC: [u8; 6] = [2, 0xee, 0, 0, 0, 1];
@@ -11,6 +13,12 @@ pub(super) const GATEWAY_MAC: [u8; 6] = [2, 0xee, 0, 0, 0, 2];
 const ETHERNET: usize = 14;
 const IP: usize = 20;
 const UDP: usize = 8;
+/// Its number in IPv4, and the type of its question.
+const ICMP: u8 = 1;
+const ECHO: u8 = 8;
+/// 802.1ad and 802.1Q.
+const QINQ: [u8; 2] = [0x88, 0xa8];
+const VLAN: [u8; 2] = [0x81, 0x00];
 
 /// Where a frame comes from and goes to.
 #[derive(Debug, Clone, Copy)]
@@ -18,27 +26,32 @@ struct Way {
     mac: ([u8; 6], [u8; 6]),
     ip: (Ipv4Addr, Ipv4Addr),
     src_port: u16,
+    vlans: Option<[u16; 2]>,
 }
 
 /// A client's message, by itself or by its relay.
 pub(super) fn of_query(query: &Query, client: &Client, home: &Home, now: Millis) -> Vec<u8> {
     let mac = client.nature.mac;
     let own = query.ciaddr.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let vlans = home.vlans(client.nature.number);
     let way = match (query.to, home.relay) {
         (Some(server), relay) => Way {
             mac: (if relay.is_some() { GATEWAY_MAC } else { mac }, SERVER_MAC),
             ip: (own, server),
             src_port: 68,
+            vlans,
         },
         (None, Some(relay)) => Way {
             mac: (GATEWAY_MAC, SERVER_MAC),
             ip: (relay, SERVER),
             src_port: 67,
+            vlans,
         },
         (None, None) => Way {
             mac: (mac, [0xff; 6]),
             ip: (own, Ipv4Addr::BROADCAST),
             src_port: 68,
+            vlans,
         },
     };
     datagram(way, &query.payload(client, home, now))
@@ -59,6 +72,7 @@ pub(super) fn wrapped(
         mac: (mac, to),
         ip,
         src_port,
+        vlans: None,
     };
     datagram(way, payload)
 }
@@ -66,6 +80,13 @@ pub(super) fn wrapped(
 fn datagram(way: Way, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(ETHERNET + IP + UDP + payload.len());
     frame.extend([way.mac.1, way.mac.0].as_flattened());
+    let vlans = way
+        .vlans
+        .iter()
+        .flat_map(|[outer, inner]| [(QINQ, outer), (VLAN, inner)]);
+    for (tag, vlan) in vlans {
+        frame.extend([tag, vlan.to_be_bytes()].as_flattened());
+    }
     frame.extend([0x08, 0x00]);
     let length = |octets: usize| {
         u16::try_from(octets)
@@ -90,10 +111,11 @@ fn datagram(way: Way, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The Internet checksum of an even number of octets.
-fn checksum(octets: &[u8]) -> u16 {
-    let words = octets.chunks_exact(2).map(|word| match word {
+/// The Internet checksum.
+pub(super) fn checksum(octets: &[u8]) -> u16 {
+    let words = octets.chunks(2).map(|word| match word {
         [high, low] => u32::from(*high) << 8 | u32::from(*low),
+        [high] => u32::from(*high) << 8,
         _ => 0,
     });
     let mut sum: u32 = words.sum();
@@ -108,6 +130,8 @@ fn checksum(octets: &[u8]) -> u16 {
 pub(super) enum Sent {
     /// It asks who has an address.
     Question(Ipv4Addr),
+    /// It asks an address beyond the router whether it is there; the answer to that.
+    Echo(Ipv4Addr, Vec<u8>),
     Reply(Parcel),
     /// Neither; that its own addresses are announced, for example.
     Other,
@@ -119,6 +143,7 @@ pub(super) struct Parcel {
     pub(super) mac: [u8; 6],
     pub(super) dst: Ipv4Addr,
     pub(super) port: u16,
+    vlans: Option<[u16; 2]>,
     pub(super) reply: Reply,
 }
 
@@ -127,7 +152,8 @@ impl Sent {
     /// What is wrong with a frame.
     pub(super) fn parse(frame: &[u8]) -> Result<Self, String> {
         let short = || format!("a frame of {} octets", frame.len());
-        let (ethernet, rest) = frame.split_at_checked(ETHERNET).ok_or_else(short)?;
+        let (vlans, untagged) = without_tags(frame);
+        let (ethernet, rest) = untagged.split_at_checked(ETHERNET).ok_or_else(short)?;
         if ethernet[12..] == [0x08, 0x06] {
             let target = rest.get(24..28).ok_or_else(short)?;
             let target: [u8; 4] = target.try_into().map_err(|_| short())?;
@@ -139,6 +165,10 @@ impl Sent {
             });
         }
         let (ip, rest) = rest.split_at_checked(IP).ok_or_else(short)?;
+        if ethernet[12..] == [0x08, 0x00] && ip[9] == ICMP && rest.first() == Some(&ECHO) {
+            let addr = Ipv4Addr::new(ip[16], ip[17], ip[18], ip[19]);
+            return Ok(Self::Echo(addr, strangers::echo_answer(&untagged)));
+        }
         if ethernet[12..] != [0x08, 0x00] || ip[9] != 17 {
             return Ok(Self::Other);
         }
@@ -156,9 +186,20 @@ impl Sent {
             mac,
             dst: Ipv4Addr::new(ip[16], ip[17], ip[18], ip[19]),
             port: u16::from_be_bytes([udp[2], udp[3]]),
+            vlans,
             reply: Reply::decode(payload.ok_or_else(short)?)?,
         }))
     }
+}
+
+/// The VLANs of a frame, and the frame without its tags.
+fn without_tags(frame: &[u8]) -> (Option<[u16; 2]>, Cow<'_, [u8]>) {
+    if frame.len() < 22 || frame[12..14] != QINQ || frame[16..18] != VLAN {
+        return (None, frame.into());
+    }
+    let vlan = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]) & 0xfff;
+    let untagged = [&frame[..12], &frame[20..]].concat();
+    (Some([vlan(14), vlan(18)]), untagged.into())
 }
 
 impl Parcel {
@@ -166,17 +207,22 @@ impl Parcel {
     pub(super) fn reaches(&self, client: &Client, home: &Home) -> bool {
         match home.relay {
             Some(relay) if self.port == 67 => self.dst == relay && self.mac == GATEWAY_MAC,
-            Some(_) => self.mac == GATEWAY_MAC && home.contains(self.dst),
-            None => self.port == 68 && [client.nature.mac, [0xff; 6]].contains(&self.mac),
+            // Routed: behind the relays is everything but the server's own link.
+            Some(_) => self.mac == GATEWAY_MAC && self.dst.octets()[1] != SERVER.octets()[1],
+            None => {
+                self.port == 68
+                    && [client.nature.mac, [0xff; 6]].contains(&self.mac)
+                    && self.vlans == home.vlans(client.nature.number)
+            }
         }
     }
 }
 
-/// The router's answer to who has `addr`.
-pub(super) fn gateway_answer(addr: Ipv4Addr) -> Vec<u8> {
-    let mut frame = [SERVER_MAC, GATEWAY_MAC].as_flattened().to_vec();
+/// The answer of the station `mac` to who has `addr`.
+pub(super) fn arp_answer(addr: Ipv4Addr, mac: [u8; 6]) -> Vec<u8> {
+    let mut frame = [SERVER_MAC, mac].as_flattened().to_vec();
     frame.extend([0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 2]);
-    frame.extend(GATEWAY_MAC);
+    frame.extend(mac);
     frame.extend(addr.octets());
     frame.extend(SERVER_MAC);
     frame.extend(SERVER.octets());

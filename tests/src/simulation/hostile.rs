@@ -204,11 +204,11 @@ impl Host {
             for frame in self.server.take_sent() {
                 match Sent::parse(&frame.octets) {
                     Ok(Sent::Question(addr)) if addr.octets()[3] == 254 => {
-                        let answer = frame::gateway_answer(addr);
+                        let answer = frame::arp_answer(addr, GATEWAY_MAC);
                         let _taken = self.server.give(&answer, &mut self.dice);
                     }
                     Ok(Sent::Reply(parcel)) => last = Some(parcel.reply.yiaddr),
-                    Ok(Sent::Question(_) | Sent::Other) => {}
+                    Ok(Sent::Question(_) | Sent::Echo(..) | Sent::Other) => {}
                     Err(wrong) => panic!("{wrong}: {:02x?}", frame.octets),
                 }
             }

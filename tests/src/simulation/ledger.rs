@@ -14,8 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Noted {
     rank: (u64, Lsn),
-    kind: RecordKind,
+    pub(super) kind: RecordKind,
     chaddr: Vec<u8>,
+    /// When it ends by the clock that it was written by, Unix seconds.
+    pub(super) expiry: u64,
     /// Seconds from when it was written to its expiry.
     whole: u64,
 }
@@ -34,6 +36,17 @@ struct Pages {
     /// The engine may try again what has failed.
     retry: bool,
     troubled: bool,
+}
+
+impl Pages {
+    fn note(&mut self, lsn: Lsn, record: &Record<'_>) {
+        let before = self.durable.get(&record.addr).cloned();
+        note(&mut self.durable, lsn, record);
+        if let Some(before) = before.filter(|before| before.kind == RecordKind::Active) {
+            let lease = (before.whole, self.now);
+            self.former.insert((record.addr, before.chaddr), lease);
+        }
+    }
 }
 
 /// What is known to be on disk; clones are the same.
@@ -114,6 +127,7 @@ fn note(known: &mut BTreeMap<Ipv4Addr, Noted>, lsn: Lsn, record: &Record<'_>) {
             rank,
             kind: record.kind,
             chaddr: record.chaddr.to_vec(),
+            expiry: record.expiry,
             whole: record.expiry.saturating_sub(record.time),
         };
         known.insert(record.addr, noted);
@@ -144,12 +158,7 @@ impl Witness {
             while !rest.is_empty() {
                 let (lsn, record, behind) = encode::decode(rest).expect("a record of the server");
                 rest = behind;
-                let before = pages.durable.get(&record.addr).cloned();
-                note(&mut pages.durable, lsn, &record);
-                if let Some(before) = before.filter(|before| before.kind == RecordKind::Active) {
-                    let lease = (before.whole, pages.now);
-                    pages.former.insert((record.addr, before.chaddr), lease);
-                }
+                pages.note(lsn, &record);
             }
         });
     }
@@ -191,5 +200,57 @@ impl Store for Witness {
 
     fn close(&mut self) -> io::Result<()> {
         self.log.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dhcp_proto::restart::time_record;
+
+    const ADDR: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 10);
+    const MAC: [u8; 6] = [2, 0x51, 0, 0, 0, 1];
+
+    /// A ledger in which these records of the address became durable, at these milliseconds.
+    fn ledger(records: &[(RecordKind, Millis)]) -> Ledger {
+        let ledger = Ledger::default();
+        for (number, (kind, at)) in (1..).zip(records) {
+            let record = Record {
+                kind: *kind,
+                addr: ADDR,
+                generation: number,
+                expiry: 60,
+                chaddr: &MAC,
+                ..time_record(0, None)
+            };
+            ledger.tell(*at);
+            ledger.with(|pages| pages.note(Lsn(number), &record));
+        }
+        ledger
+    }
+
+    #[test]
+    fn an_ack_states_what_is_on_disk_and_no_more() {
+        let ledger = ledger(&[(RecordKind::Active, 0)]);
+        assert!(ledger.has_stated(ADDR, MAC, 60));
+        assert!(!ledger.has_stated(ADDR, MAC, 61), "a longer lease");
+        assert!(!ledger.has_stated(ADDR, [0; 6], 60), "another client's");
+        let other = Ipv4Addr::new(10, 0, 1, 11);
+        assert!(!ledger.has_stated(other, MAC, 60), "another address");
+        assert!(!Ledger::default().has_stated(ADDR, MAC, 60), "none at all");
+    }
+
+    #[test]
+    fn an_ack_of_what_is_no_lease_any_more_may_be_on_its_way_and_not_for_long() {
+        for kind in [
+            RecordKind::Released,
+            RecordKind::Ended,
+            RecordKind::Declined,
+        ] {
+            let ledger = ledger(&[(RecordKind::Active, 0), (kind, 5000)]);
+            assert!(ledger.has_stated(ADDR, MAC, 60));
+            ledger.tell(5000 + ON_ITS_WAY);
+            assert!(!ledger.has_stated(ADDR, MAC, 60), "{kind:?}");
+        }
     }
 }

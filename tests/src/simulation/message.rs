@@ -13,6 +13,7 @@ pub(super) enum Kind {
     Request,
     Release,
     Decline,
+    Inform,
 }
 
 /// A message of a client, before it is put into octets.
@@ -58,6 +59,7 @@ impl Query {
             Kind::Request => MessageType::Request,
             Kind::Release => MessageType::Release,
             Kind::Decline => MessageType::Decline,
+            Kind::Inform => MessageType::Inform,
         };
         let asks = matches!(self.kind, Kind::Discover | Kind::Request);
         let options = [

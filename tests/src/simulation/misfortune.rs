@@ -1,6 +1,7 @@
 //! What befalls the server: disks that fail, clocks that jump, and ends of several kinds.
 
 use super::dice::Dice;
+use super::judge::Judge;
 use super::server::Server;
 use super::world::{Left, World};
 use lessor::store::medium::memory::{Faults, SECTOR};
@@ -16,6 +17,7 @@ impl World {
             // Now and then it is set right.
             self.clocks.ahead = if self.dice.one_in(3) { 0 } else { ahead };
             self.beliefs.step_wall(now, self.clocks.ahead);
+            self.ahead = self.ahead.max(self.clocks.ahead);
             self.tally.clock_steps += 1;
             self.trace.line(
                 self.clocks.now,
@@ -35,38 +37,45 @@ impl World {
             self.trace
                 .line(self.clocks.now, format_args!("the disk: {faults:?}"));
         }
-        if self.server.is_some() && self.dice.one_in(800) {
+        if self.dice.one_in(60) {
+            self.move_strangers();
+        }
+        if self.dice.one_in(2500) {
+            self.flood();
+        }
+        if self.server.is_some() && self.dice.one_in(500) {
             self.reload();
+        }
+        if self.server.is_some() && self.dice.one_in(250) {
+            self.change_reservations();
         }
         if self.server.is_some() && self.dice.one_in(600) {
             self.end();
         }
     }
 
-    /// Another file for the running server, with one network under another name: all its bindings
-    /// go over to that.
+    /// Another file for the running server: a network has another name, is joined with another one,
+    /// or divided.
     fn reload(&mut self) {
-        let before = self.scenario.homes.clone();
-        let at = self.dice.index(self.scenario.homes.len());
-        self.scenario.homes[at].rename();
-        let text = self.scenario.toml();
-        let taken = self
-            .server
-            .as_ref()
-            .is_some_and(|server| server.reload(&text));
+        let layout = self.scenario.regrouped(&mut self.dice);
+        let text = self.scenario.toml(&layout);
+        let Some(server) = &self.server else { return };
+        let taken = server.reload(&text);
         self.trace.line(
             self.clocks.now,
             format_args!("another file, taken: {taken}\n{text}"),
         );
         if taken {
             self.tally.reloads += 1;
-        } else {
-            self.scenario.homes = before;
+            let before = self.scenario.layouts.now.groups.len();
+            self.tally.joined += u64::from(layout.groups.len() < before);
+            self.tally.divided += u64::from(layout.groups.len() > before);
+            self.scenario.layouts.take(layout, self.clocks.now);
         }
     }
 
     /// The server ends in one way or another.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         // Who has the disk next rolls as often as it likes.
         let mut dice = self.dice.fork();
         let way = self.dice.roll(4);
@@ -96,7 +105,9 @@ impl World {
             }),
         };
         self.back = self.clocks.now + self.dice.between(100, 30_000);
-        self.unanswered.fill(0);
+        self.judges.iter_mut().for_each(Judge::settle);
+        self.offers.clear();
+        self.strangers.forget_questions();
     }
 
     /// Workers and committer come to their end in order, if the disk lets them.
@@ -119,7 +130,7 @@ impl World {
         let disk = (&self.disk, &self.ledger);
         // Any worker may have them all, and memories of others.
         let capacity = 2 * self.clients.len() + 64;
-        let config = (&*self.scenario.toml(), capacity);
+        let config = (&*self.scenario.toml(&self.scenario.layouts.now), capacity);
         let Some(server) = Server::start(disk, config, &self.clocks, dice) else {
             // As the next process finds it.
             let faults = self.disk.faults();
@@ -131,6 +142,7 @@ impl World {
         let (ahead, held) = (server.ahead(&self.clocks), server.start.hold.is_some());
         self.beliefs.restart(ahead, held);
         self.tally.starts += 1;
+        self.began = self.clocks.now;
         self.tally.held_clocks += u64::from(held);
         let workers = server.workers();
         self.server = Some(server);
@@ -140,10 +152,18 @@ impl World {
                 "the server starts with {workers} workers, its clock {ahead} ms ahead, held {held}"
             ),
         );
-        // A clock that went back lets leases last longer that were over.
-        if let Some(left) = self.left.take().filter(|left| left.ahead <= ahead) {
+        // A clock that went back, now or before, lets leases last longer that were over.
+        self.ahead = self.ahead.max(ahead);
+        let is_right = ahead == self.ahead && !held;
+        if let Some(left) = self
+            .left
+            .take()
+            .filter(|left| is_right && left.ahead <= ahead)
+        {
             self.check_restored(&left.states);
         }
         self.check_words();
+        self.check_started();
+        self.check_office();
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //!   clients ── RFC 2131 figure 5, a model of their own (client.rs, message.rs)
 //!      │  ▲
-//!      ▼  │   lost, doubled, late, out of order (air.rs); as relay, routed, on the link (frame.rs)
+//!      ▼  │   lost, doubled, late, out of order (air.rs); as relay, routed, tagged (frame.rs)
+//!      │  │   strangers that answer probes (strangers.rs), floods (flood.rs)
 //!   ┌──────────────────────── the product ───────────────────────────┐
 //!   │ device in memory ─► 1 to 4 workers, polled in any order        │
 //!   │   hand-over rings · shards · words · parked replies            │  killed, stopped, without
@@ -14,22 +15,31 @@
 //!   simulated disk: fails, and keeps any part of what was not synced
 //! ```
 //!
-//! Time is the simulation's. What must hold is asked when a reply leaves (world.rs), of all words
-//! now and then, and of everything at the end (checks.rs). Who believes what is the clients'
-//! matter (beliefs.rs), what is on disk the engine's (ledger.rs).
+//! Time is the simulation's. What must hold is asked when a reply leaves (replies.rs), of all words
+//! now and then, of what each start makes of the disk, and of everything at the end (checks.rs). Who
+//! believes what is the clients' matter (beliefs.rs), what is on offer (offers.rs), on disk (ledger.rs),
+//! reserved (office.rs) or in use without a lease (strangers.rs) is noted apart; each has tests that
+//! tell it what is wrong. What a client may expect is in judge.rs.
 
 mod air;
 mod beliefs;
 mod checks;
 mod client;
 mod dice;
+mod flood;
 mod frame;
 mod hostile;
+mod judge;
+mod layout;
 mod ledger;
 mod message;
 mod misfortune;
+mod offers;
+mod office;
+mod replies;
 mod scenario;
 mod server;
+mod strangers;
 mod tally;
 mod trace;
 mod world;
@@ -90,6 +100,9 @@ pub fn simulate(seed: u64, steps: u64, trace: Trace) -> Tally {
     world.tally.steps = steps;
     world.tally.records = world.ledger.records();
     world.tally.cut = world.beliefs.cut;
+    world.tally.stations = world.strangers.answers;
+    world.tally.reservations = (world.office.made, world.office.removed);
+    world.tally.spoofed = world.flood.sent();
     world.tally
 }
 

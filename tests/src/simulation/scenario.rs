@@ -1,7 +1,8 @@
-//! What a seed decides before anything happens: networks, clients, and how bad the wires are.
+//! What a seed decides before anything happens: subnets, clients, and how bad the wires are.
 
 use super::client::{Client, Nature};
 use super::dice::Dice;
+use super::layout::{Layout, Layouts};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -9,41 +10,32 @@ use std::net::Ipv4Addr;
 /// The server's address, and the router that all relays are behind.
 pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub(super) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 255, 254);
+/// How long an offer waits for a probe, milliseconds.
+pub(super) const PROBE_WAIT: u64 = 2000;
+/// Where each client has a VLAN of its own within this one, and the server's address there.
+const OUTER_VLAN: u16 = 200;
+const TAGGED_NET: u8 = 64;
+const TAGGED_SERVER: Ipv4Addr = Ipv4Addr::new(10, TAGGED_NET, 0, 1);
 
-/// A network and where its clients are.
+/// Where clients are.
 #[derive(Debug, Clone)]
 pub(super) struct Home {
-    pub(super) name: &'static str,
+    name: &'static str,
     /// The relay's giaddr; none where clients are on the server's link.
     pub(super) relay: Option<Ipv4Addr>,
     pub(super) adds_circuit: bool,
     /// Its clients are known by their circuit.
     pub(super) by_circuit: bool,
-    /// Second octet of its addresses, and how many /24 of them are subnets of their own; 0 is one
-    /// subnet.
+    /// Each of its clients is in a VLAN of its own.
+    tagged: bool,
+    /// Second octet of its addresses.
     net: u8,
-    subnets: u8,
-    /// First address and number of addresses of each pool.
-    pub(super) pools: Vec<(Ipv4Addr, u32)>,
+    /// Its subnets by number; messages come from the first.
+    pub(super) subnets: Vec<usize>,
     clients: u32,
-    /// How often its network has got another name.
-    renames: u32,
 }
 
 impl Home {
-    /// Its network has another name from now on.
-    pub(super) fn rename(&mut self) {
-        self.renames += 1;
-    }
-
-    pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
-        let pools = self.pools.iter();
-        pools.flat_map(|(first, count)| {
-            let first = first.to_bits();
-            (first..first + count).map(Ipv4Addr::from_bits)
-        })
-    }
-
     /// The server's own link.
     pub(super) fn on_link() -> Self {
         Self {
@@ -51,11 +43,10 @@ impl Home {
             relay: None,
             adds_circuit: false,
             by_circuit: false,
+            tagged: false,
             net: 0,
-            subnets: 0,
-            pools: Vec::new(),
+            subnets: Vec::new(),
             clients: 0,
-            renames: 0,
         }
     }
 
@@ -70,9 +61,58 @@ impl Home {
         }
     }
 
-    pub(super) fn contains(&self, addr: Ipv4Addr) -> bool {
-        let [a, b, ..] = addr.octets();
-        (a, b) == (10, self.net)
+    /// Outer and inner VLAN of a client.
+    pub(super) fn vlans(&self, client: u32) -> Option<[u16; 2]> {
+        let inner = u16::try_from(client % 4094).expect("a VLAN") + 1;
+        self.tagged.then_some([OUTER_VLAN, inner])
+    }
+
+    /// Whether each of its clients is in a VLAN of its own.
+    pub(super) fn is_tagged(&self) -> bool {
+        self.tagged
+    }
+
+    /// The subnet that its clients' messages come from.
+    pub(super) fn first_subnet(&self) -> usize {
+        self.subnets[0]
+    }
+
+    /// Whether its network may become one with another: both are behind relays, and tell their
+    /// clients apart alike, which only a restart may change.
+    fn is_joinable(&self) -> bool {
+        self.relay.is_some() && !self.by_circuit
+    }
+}
+
+/// A subnet and its pool.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subnet {
+    pub(super) home: usize,
+    prefix: Ipv4Addr,
+    length: u32,
+    first: Ipv4Addr,
+    count: u32,
+    probe: &'static str,
+}
+
+impl Subnet {
+    pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + use<> {
+        let first = self.first.to_bits();
+        (first..first + self.count).map(Ipv4Addr::from_bits)
+    }
+
+    /// Addresses of its pool.
+    pub(super) fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    fn contains(&self, addr: Ipv4Addr) -> bool {
+        (addr.to_bits() ^ self.prefix.to_bits()).leading_zeros() >= self.length
+    }
+
+    /// Whether its new addresses are asked for before they are offered.
+    pub(super) fn is_probed(&self) -> bool {
+        self.probe != "off"
     }
 }
 
@@ -95,35 +135,48 @@ impl Weather {
 #[derive(Debug)]
 pub(super) struct Scenario {
     pub(super) homes: Vec<Home>,
+    pub(super) subnets: Vec<Subnet>,
+    pub(super) layouts: Layouts,
     pub(super) weather: Weather,
     pub(super) lease: u32,
-    pub(super) grace: u32,
-    pub(super) hold: u32,
+    grace: u32,
+    hold: u32,
     pub(super) probation: u32,
     /// Milliseconds that a step takes on average.
     pub(super) pace: u64,
-    /// Reserved addresses, each with its device.
+    /// Addresses that the file reserves, each with its device.
     pub(super) reserved: BTreeMap<Ipv4Addr, u32>,
-    reservations: String,
 }
+
+/// Name, second octet of the addresses, and how many subnets.
+const HOMES: [(&str, u8, usize); 5] = [
+    ("direct", 0, 1),
+    ("relayed", 16, 1),
+    ("circuits", 32, 1),
+    ("tagged", TAGGED_NET, 1),
+    ("shared", 48, 2),
+];
 
 impl Scenario {
     pub(super) fn new(dice: &mut Dice) -> (Self, Vec<Client>) {
         // Some seeds have few clients and many cycles, others thousands.
         let count = dice.pick(&[40, 120, 300, 800, 2500]);
         let mut left = u32::try_from(dice.between(count / 2, count)).expect("few");
-        let mut homes = Vec::new();
-        let kinds: [(&'static str, u8, u8); 4] = [
-            ("direct", 1, 0),
-            ("relayed", 16, 0),
-            ("circuits", 32, 0),
-            ("shared", 48, 2),
-        ];
-        for (name, net, subnets) in kinds {
-            let clients = if net == 48 { left } else { left / 3 };
+        let (mut homes, mut subnets) = (Vec::new(), Vec::new());
+        for (at, (name, net, parts)) in HOMES.into_iter().enumerate() {
+            let clients = if at == HOMES.len() - 1 {
+                left
+            } else {
+                left / 3
+            };
             left -= clients;
+            let mut home = Home::new((name, net), clients, dice);
             let size = clients * dice.pick(&[5, 9, 10, 12, 15]) / 10 + 1;
-            homes.push(Home::new((name, net, subnets), clients, size, dice));
+            for part in 0..parts {
+                home.subnets.push(subnets.len());
+                subnets.push(Subnet::new((at, &home), (part, parts), size, dice));
+            }
+            homes.push(home);
         }
         let lease = u32::try_from((count / 5).clamp(60, 600)).expect("short");
         let weather = Weather {
@@ -131,8 +184,11 @@ impl Scenario {
             twice: dice.pick(&[0, 20, 100]),
             delay: dice.pick(&[5, 100, 1500, 4000]),
         };
+        let groups = homes.iter().map(|home| (home.name, home.subnets.clone()));
         let mut scenario = Self {
+            layouts: Layouts::new(Layout::new(groups)),
             homes,
+            subnets,
             weather,
             lease,
             grace: dice.pick(&[0, 2, 30]),
@@ -140,10 +196,31 @@ impl Scenario {
             probation: dice.pick(&[30, 300]),
             pace: dice.pick(&[100, 250, 400]),
             reserved: BTreeMap::new(),
-            reservations: String::new(),
         };
         let clients = scenario.clients(dice);
         (scenario, clients)
+    }
+
+    /// The subnet that has an address, in a pool or not.
+    pub(super) fn subnet_of(&self, addr: Ipv4Addr) -> Option<usize> {
+        self.subnets.iter().position(|subnet| subnet.contains(addr))
+    }
+
+    /// The pools' addresses that clients of `home` can get.
+    pub(super) fn within_reach(&self, home: usize) -> impl Iterator<Item = Ipv4Addr> {
+        let network = self.layouts.now.of(self.homes[home].first_subnet());
+        let subnets = network.subnets.iter();
+        subnets.flat_map(|subnet| self.subnets[*subnet].addresses())
+    }
+
+    /// Another file, whose networks are others.
+    pub(super) fn regrouped(&self, dice: &mut Dice) -> Layout {
+        let mut layout = self.layouts.now.clone();
+        layout.change(
+            |subnet| self.homes[self.subnets[subnet].home].is_joinable(),
+            dice,
+        );
+        layout
     }
 
     fn clients(&mut self, dice: &mut Dice) -> Vec<Client> {
@@ -182,111 +259,125 @@ impl Scenario {
 
     /// Keeps an address for a device, in a pool or behind the pools.
     fn reserve(&mut self, home: usize, nature: &Nature) {
-        let (first, count) = self.homes[home].pools[0];
-        let addr = first.to_bits() + (nature.number % (count + 3));
+        let subnet = &self.subnets[self.homes[home].first_subnet()];
+        let addr = subnet.first.to_bits() + (nature.number % (subnet.count + 3));
         let addr = Ipv4Addr::from_bits(addr);
         let has_one = self
             .reserved
             .values()
             .any(|device| *device == nature.device);
-        if has_one || self.reserved.contains_key(&addr) {
-            return;
+        if !has_one && !self.reserved.contains_key(&addr) {
+            self.reserved.insert(addr, nature.device);
         }
-        self.reserved.insert(addr, nature.device);
-        let mac = nature.mac.map(|octet| format!("{octet:02x}")).join(":");
-        let network = self.homes[home].name;
-        writeln!(self.reservations, "{network} {mac} {addr}").expect("a string");
     }
 
-    /// The configuration file.
-    pub(super) fn toml(&self) -> String {
+    /// The configuration file, with the networks of `layout`.
+    pub(super) fn toml(&self, layout: &Layout) -> String {
         let mut text = format!(
-            "[[ports]]\ndevice = \"net_null0\"\naddresses = [\"{SERVER}/16\"]\n\
+            "[[ports]]\ndevice = \"net_null0\"\naddresses = [\"{SERVER}/16\", \
+             {{ address = \"{TAGGED_SERVER}/16\", vlan = [{OUTER_VLAN}, \"1-4094\"] }}]\n\
              gateway = \"{GATEWAY}\"\n[defaults]\nlease_time = {lease}\nmin_lease_time = 10\n\
-             max_lease_time = {lease}\ngrace = {}\noffer_hold = {}\nprobation = {}\n",
+             max_lease_time = {lease}\ngrace = {}\noffer_hold = {}\nprobation = {}\n\
+             probe_wait = \"{PROBE_WAIT}ms\"\n",
             self.grace,
             self.hold,
             self.probation,
             lease = self.lease,
         );
-        for home in &self.homes {
-            home.write(&mut text, &self.reservations);
+        for group in &layout.groups {
+            self.write_network(&mut text, &group.name, &group.subnets)
+                .expect("a string takes it");
         }
         text
+    }
+
+    fn write_network(&self, text: &mut String, name: &str, subnets: &[usize]) -> std::fmt::Result {
+        let by_circuit = self.homes[self.subnets[subnets[0]].home].by_circuit;
+        let identity = if by_circuit { "circuit" } else { "client-id" };
+        writeln!(
+            text,
+            "[[networks]]\nname = \"{name}\"\nidentity = \"{identity}\""
+        )?;
+        for subnet in subnets.iter().map(|at| &self.subnets[*at]) {
+            let Subnet {
+                prefix,
+                length,
+                first,
+                count,
+                probe,
+                ..
+            } = subnet;
+            let last = Ipv4Addr::from_bits(first.to_bits() + count - 1);
+            writeln!(
+                text,
+                "[[networks.subnets]]\nprefix = \"{prefix}/{length}\"\n\
+                 pools = [\"{first}-{last}\"]\nprobe = \"{probe}\""
+            )?;
+        }
+        for (addr, device) in &self.reserved {
+            if self
+                .subnet_of(*addr)
+                .is_some_and(|at| subnets.contains(&at))
+            {
+                let mac = written(mac(*device));
+                writeln!(
+                    text,
+                    "[[networks.reservations]]\nhw_address = \"{mac}\"\naddress = \"{addr}\""
+                )?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Home {
-    fn new(
-        (name, net, subnets): (&'static str, u8, u8),
-        clients: u32,
-        size: u32,
-        dice: &mut Dice,
-    ) -> Self {
+    fn new((name, net): (&'static str, u8), clients: u32, dice: &mut Dice) -> Self {
         let by_circuit = net == 32;
-        let net = if net == 1 { 0 } else { net };
-        let pools = match subnets {
-            0 => vec![(Ipv4Addr::new(10, net, 1, 0), size)],
-            subnets => (0..subnets)
-                .map(|third| (Ipv4Addr::new(10, net, third * 16, 10), size.div_ceil(2)))
-                .collect(),
-        };
+        let tagged = net == TAGGED_NET;
         Self {
             name,
-            relay: (net > 0).then_some(Ipv4Addr::new(10, net, 0, 1)),
+            relay: (net > 0 && !tagged).then_some(Ipv4Addr::new(10, net, 0, 1)),
             adds_circuit: by_circuit || dice.one_in(2),
             by_circuit,
+            tagged,
             net,
-            subnets,
-            pools,
+            subnets: Vec::new(),
             clients,
-            renames: 0,
-        }
-    }
-
-    fn write(&self, text: &mut String, reservations: &str) {
-        let Self {
-            name, net, renames, ..
-        } = self;
-        let identity = if self.by_circuit {
-            "circuit"
-        } else {
-            "client-id"
-        };
-        write!(
-            text,
-            "[[networks]]\nname = \"{name}-{renames}\"\nidentity = \"{identity}\"\n"
-        )
-        .expect("text");
-        for (at, (first, count)) in self.pools.iter().enumerate() {
-            let last = Ipv4Addr::from_bits(first.to_bits() + count - 1);
-            let prefix = match self.subnets {
-                0 => format!("10.{net}.0.0/16"),
-                _ => format!("10.{net}.{}.0/20", at * 16),
-            };
-            write!(
-                text,
-                "[[networks.subnets]]\nprefix = \"{prefix}\"\npools = [\"{first}-{last}\"]\n"
-            )
-            .expect("text");
-        }
-        for line in reservations.lines() {
-            let mut words = line.split(' ');
-            let (network, mac, addr) = (words.next(), words.next(), words.next());
-            if let (Some(mac), Some(addr)) = (mac, addr)
-                && network == Some(name)
-            {
-                write!(
-                    text,
-                    "[[networks.reservations]]\nhw_address = \"{mac}\"\naddress = \"{addr}\"\n"
-                )
-                .expect("text");
-            }
         }
     }
 }
 
-fn mac(number: u32) -> [u8; 6] {
-    let [a, b, c, d] = number.to_be_bytes();
+impl Subnet {
+    /// Subnet `part` of `parts` that `home` has, with addresses for its share of `size`.
+    fn new(
+        (at, home): (usize, &Home),
+        (part, parts): (usize, usize),
+        size: u32,
+        dice: &mut Dice,
+    ) -> Self {
+        let (net, third) = (home.net, u8::try_from(part * 16).expect("few"));
+        let probes = match home.relay {
+            None => ["off", "arp", "auto"],
+            Some(_) => ["off", "icmp", "auto"],
+        };
+        Self {
+            home: at,
+            prefix: Ipv4Addr::new(10, net, third, 0),
+            length: if parts == 1 { 16 } else { 20 },
+            first: Ipv4Addr::new(10, net, third + u8::from(parts == 1), 10),
+            count: size.div_ceil(u32::try_from(parts).expect("few")),
+            probe: dice.pick(&probes),
+        }
+    }
+}
+
+/// The hardware address of a device.
+pub(super) fn mac(device: u32) -> [u8; 6] {
+    let [a, b, c, d] = device.to_be_bytes();
     [0x02, 0x51, a, b, c, d]
+}
+
+/// A hardware address as files have it.
+pub(super) fn written(mac: [u8; 6]) -> String {
+    mac.map(|octet| format!("{octet:02x}")).join(":")
 }

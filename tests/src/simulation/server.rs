@@ -15,8 +15,9 @@ use dhcp_proto::shard::Shard;
 use dhcp_proto::time::{Instant, Wall};
 use dhcp_wire::ethernet::Mac;
 use lessor::appliance::bindings;
+use lessor::appliance::reservations::Keeper;
 use lessor::config::{self, Settings};
-use lessor::dataplane::counters::{Counters, Snapshot as Counted};
+use lessor::dataplane::counters::{Counters, Group, Snapshot as Counted};
 use lessor::dataplane::desk::{Inquiry, desk};
 use lessor::dataplane::exchange::Snapshot;
 use lessor::dataplane::gauges::Gauges;
@@ -48,6 +49,9 @@ const PACKETS: usize = 2048;
 const CLIENTS: usize = 4096;
 /// Replies that a worker may hold until they are durable.
 const MAX_PARKED: usize = 256;
+/// Most places of each ring from worker to worker, and slots of each journal ring.
+const PLACES: usize = 64;
+const SLOTS: usize = 1024;
 /// How long each may wait.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -104,8 +108,10 @@ pub(super) struct Server {
     steps: Steps<Witness>,
     upkeep: Upkeep,
     wire: MemWire,
-    queues: usize,
-    publisher: Publisher,
+    size: Size,
+    publisher: Arc<Publisher>,
+    /// Who reserves addresses while it runs.
+    pub(super) keeper: Arc<Keeper>,
     /// The inner clock at the true beginning of time, milliseconds.
     pub(super) inner: u64,
     /// What the start made of the clock.
@@ -130,8 +136,8 @@ impl Size {
         Self {
             workers,
             queues: 1 + dice.index(workers.into()),
-            places: dice.pick(&[4, 64, 64]),
-            slots: dice.pick(&[64, 1024]),
+            places: dice.pick(&[4, PLACES, PLACES]),
+            slots: dice.pick(&[64, SLOTS]),
             options: LogOptions {
                 segment_octets: 4096 * dice.between(4, 40),
                 slice_octets: 4096 * (1 + dice.index(4)),
@@ -183,9 +189,12 @@ impl Server {
             ..Reading::at(clock.0.secs())
         };
         let restored = bindings::restore(&mut shards, &config, &recovered, &reading);
-        restored.expect("there is room for all bindings");
+        let book = restored.expect("there is room for all bindings");
+        let (config, _against) = book.apply(&config);
         let (witness, upkeep) = Witness::new(log, recovered, ledger.clone());
-        let (rings, drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(size.slots)).unzip();
+        let (rings, mut drains): (Vec<_>, Vec<_>) = shards.iter().map(|_| ring(size.slots)).unzip();
+        let (own, drain) = ring(64);
+        drains.push(drain);
         clocks.tell();
         let seconds = Arc::clone(&clocks.seconds);
         let options = CommitOptions {
@@ -195,15 +204,19 @@ impl Server {
             patience: PATIENCE,
             tap: None,
         };
-        let publisher = Publisher::new(Snapshot { config, routes });
+        let publisher = Arc::new(Publisher::new(Snapshot { config, routes }));
+        let seconds = Arc::clone(&clocks.seconds);
+        let time = move || seconds.load(Ordering::Relaxed);
+        let keeper = Keeper::new(Arc::clone(&publisher), time, own, book);
         let (members, wire) = members((size, clock.0), &publisher, shards, rings);
         Some(Self {
             members,
             steps: Steps::new(witness, drains, options, clocks.monotonic()),
             upkeep,
             wire,
-            queues: size.queues,
+            size,
             publisher,
+            keeper: Arc::new(keeper),
             inner: inner - clocks.now,
             start,
         })
@@ -217,6 +230,7 @@ impl Server {
         let routes = Routes::new(&spec.links, &spec.service_addresses, &routes);
         let published = self.publisher.publish(|running, done| {
             let config = bindings::succeed(spec, &running.config, done);
+            let config = self.keeper.apply(&config);
             Ok::<_, NotTaken>(Snapshot { config, routes })
         });
         published.is_ok()
@@ -237,7 +251,7 @@ impl Server {
 
     /// Whether the device has taken the frame.
     pub(super) fn give(&self, frame: &[u8], dice: &mut Dice) -> bool {
-        let queue = dice.index(self.queues);
+        let queue = dice.index(self.size.queues);
         self.wire.deliver_to(queue, &MemFrame::from(frame))
     }
 
@@ -289,6 +303,30 @@ impl Server {
         }
         self.commit(clocks);
         self.keep_house(dice);
+    }
+
+    /// Whether its rings are so small that it refuses messages of all kinds without any flood.
+    pub(super) fn is_cramped(&self) -> bool {
+        self.size.places < PLACES || self.size.slots < SLOTS
+    }
+
+    /// Messages that were refused for want of time or room.
+    pub(super) fn refused(&self) -> u64 {
+        let counted = self.counted();
+        let of = |group, name| counted.count(group, name).unwrap_or(0);
+        let shed = [
+            "shed_discover",
+            "shed_request",
+            "shed_renewal",
+            "hand_over_full",
+        ];
+        let shed: u64 = shed.into_iter().map(|name| of(Group::Drops, name)).sum();
+        let silent = ["journal_full", "offers_full"];
+        let silent: u64 = silent
+            .into_iter()
+            .map(|name| of(Group::Silences, name))
+            .sum();
+        shed + silent
     }
 
     /// Whether every record is on disk.

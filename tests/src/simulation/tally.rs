@@ -28,6 +28,20 @@ pub struct Tally {
     pub clock_steps: u64,
     /// Reloads that were taken.
     pub reloads: u64,
+    /// Reloads that made one network of two.
+    pub joined: u64,
+    /// Reloads that made two networks of one.
+    pub divided: u64,
+    /// Answers to INFORMs.
+    pub informs: u64,
+    /// NAKs to clients that took themselves for holders of a lease.
+    pub judged_naks: u64,
+    /// Probes that a station answered in time.
+    pub stations: u64,
+    /// Reservations made while the server ran, and taken away.
+    pub reservations: (u64, u64),
+    /// DISCOVERs of clients that never were.
+    pub spoofed: u64,
     /// Beliefs that the server's clock has cut short.
     pub cut: u64,
     /// Why messages were not answered, by the names of the counters.
@@ -60,6 +74,14 @@ impl Tally {
         self.held_clocks += other.held_clocks;
         self.clock_steps += other.clock_steps;
         self.reloads += other.reloads;
+        self.joined += other.joined;
+        self.divided += other.divided;
+        self.informs += other.informs;
+        self.judged_naks += other.judged_naks;
+        self.stations += other.stations;
+        self.spoofed += other.spoofed;
+        self.reservations.0 += other.reservations.0;
+        self.reservations.1 += other.reservations.1;
         self.cut += other.cut;
         for (name, count) in &other.silences {
             *self.silences.entry(name).or_default() += count;

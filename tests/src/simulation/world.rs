@@ -1,42 +1,54 @@
 //! Clients, wires, a disk, clocks, and a server that may not be there.
 
-use super::air::Air;
+use super::air::{Air, From};
 use super::beliefs::Beliefs;
 use super::client::{Client, Fate, Lease, Millis, NEVER, State};
 use super::dice::Dice;
-use super::frame::{self, Parcel, Sent};
+use super::flood::Flood;
+use super::frame;
+use super::judge::Judge;
 use super::ledger::Ledger;
-use super::message::{Kind, Query, ReplyKind};
-use super::scenario::{GATEWAY, Scenario, Weather};
+use super::message::{Kind, Query};
+use super::offers::Offers;
+use super::office::Office;
+use super::scenario::{Scenario, Weather};
 use super::server::{Clocks, Server};
+use super::strangers::Strangers;
 use super::tally::Tally;
 use super::trace::Trace;
 use dhcp_proto::address::AddressState;
-use lessor::dataplane::port_mem::MemFrame;
 use lessor::store::medium::memory::{Faults, MemoryMedium};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-
-/// DISCOVERs that may go unanswered while there are addresses for all who want one.
-const PATIENCE: u32 = 10;
 
 pub(super) struct World {
     pub(super) scenario: Scenario,
     pub(super) clients: Vec<Client>,
     /// When which client wakes.
     pub(super) timers: BTreeSet<(Millis, usize)>,
-    /// DISCOVERs of each client that the server had and did not answer.
-    pub(super) unanswered: Vec<u32>,
+    /// What each client may expect of the server.
+    pub(super) judges: Vec<Judge>,
     pub(super) air: Air,
     pub(super) server: Option<Server>,
     /// When the server is back.
     pub(super) back: Millis,
+    /// When it began.
+    pub(super) began: Millis,
     pub(super) disk: MemoryMedium,
     pub(super) ledger: Ledger,
     /// What the last server left, if it stopped in order.
     pub(super) left: Option<Left>,
     pub(super) clocks: Clocks,
+    /// When the server last refused messages for want of time or room, and how many it has.
+    pub(super) strained: Millis,
+    refused: u64,
+    /// How far ahead a clock ever was, milliseconds.
+    pub(super) ahead: i64,
     pub(super) beliefs: Beliefs,
+    pub(super) offers: Offers,
+    pub(super) strangers: Strangers,
+    pub(super) flood: Flood,
+    pub(super) office: Office,
     pub(super) dice: Dice,
     /// Nothing goes wrong any more.
     pub(super) calm: bool,
@@ -64,17 +76,25 @@ impl World {
             .map(|(at, client)| (client.wakes, at));
         let mut world = Self {
             timers: timers.collect(),
-            unanswered: vec![0; clients.len()],
+            judges: vec![Judge::default(); clients.len()],
             air: Air::new(scenario.weather),
             scenario,
             clients,
             server: None,
             back: 0,
+            began: 0,
             disk: MemoryMedium::default(),
             ledger: Ledger::default(),
             left: None,
             clocks: Clocks::new(),
+            ahead: 0,
+            strained: 0,
+            refused: 0,
             beliefs: Beliefs::default(),
+            offers: Offers::default(),
+            strangers: Strangers::default(),
+            flood: Flood::default(),
+            office: Office::default(),
             dice,
             calm: false,
             tally: Tally::default(),
@@ -85,9 +105,8 @@ impl World {
         world
             .trace
             .line(0, format_args!("{:?}", world.scenario.weather));
-        world
-            .trace
-            .line(0, format_args!("{}", world.scenario.toml()));
+        let file = world.scenario.toml(&world.scenario.layouts.now);
+        world.trace.line(0, format_args!("{file}"));
         world
     }
 
@@ -107,9 +126,23 @@ impl World {
         self.deliver();
         if !self.calm {
             self.misfortune();
+            self.go_on_flooding();
         }
         if self.server.is_none() && self.clocks.now >= self.back {
             self.start();
+        }
+        self.work();
+        self.look_after_strangers();
+        self.look_for_strain();
+    }
+
+    /// A step in which nothing goes wrong but that the server may end, and clients say nothing new.
+    pub(super) fn go_on(&mut self) {
+        self.clocks.now += self.dice.between(1, self.scenario.pace);
+        self.ledger.tell(self.clocks.now);
+        self.deliver();
+        if !self.calm && self.dice.one_in(200) {
+            self.end();
         }
         self.work();
     }
@@ -142,10 +175,19 @@ impl World {
             let mut fate = Fate {
                 dice: &mut self.dice,
                 calm: self.calm,
+                strangers: &self.strangers,
             };
             let query = self.clients[client].wake(now, &mut fate);
             self.after(client, before, query);
         }
+    }
+
+    fn look_for_strain(&mut self) {
+        let refused = self.server.as_ref().map_or(0, Server::refused);
+        if refused > self.refused {
+            self.strained = self.clocks.now;
+        }
+        self.refused = refused;
     }
 
     /// What follows from what a client has done.
@@ -164,7 +206,7 @@ impl World {
         if let Some(query) = query {
             let home = &self.scenario.homes[client.nature.home];
             let frame = frame::of_query(&query, client, home, self.clocks.now);
-            let from = Some((at, query));
+            let from = From::Client(at, client.xid, query);
             self.air
                 .send_up((&frame, from), self.clocks.now, &mut self.dice);
             let (xid, state) = (client.xid, client.state);
@@ -181,11 +223,8 @@ impl World {
         let now = self.clocks.now;
         while let Some((frame, from)) = self.air.arrived_at_server(now) {
             let Some(server) = &self.server else { continue };
-            if server.give(&frame, &mut self.dice)
-                && let Some((client, query)) = from
-                && query.kind == Kind::Discover
-            {
-                self.expect_answer(client);
+            if server.give(&frame, &mut self.dice) {
+                self.arrived(from);
             }
         }
         while let Some((at, parcel)) = self.air.arrived_at_client(now) {
@@ -193,6 +232,7 @@ impl World {
             let mut fate = Fate {
                 dice: &mut self.dice,
                 calm: self.calm,
+                strangers: &self.strangers,
             };
             let client = &mut self.clients[at];
             let wakes = client.wakes;
@@ -206,18 +246,19 @@ impl World {
         }
     }
 
-    /// Counts a DISCOVER that the server has; no client is left without answers while there are
-    /// addresses for all who want one.
-    fn expect_answer(&mut self, client: usize) {
-        self.unanswered[client] += 1;
-        let home = self.clients[client].nature.home;
-        if self.ledger.is_troubled() || (self.unanswered[client] > 1 && !self.is_plenty(home)) {
-            self.unanswered[client] = 0;
+    /// The server has a frame.
+    fn arrived(&mut self, from: From) {
+        match from {
+            From::Client(at, xid, query) => match query.kind {
+                Kind::Discover => self.expect_offer(at),
+                Kind::Request | Kind::Release | Kind::Decline => {
+                    self.expect_answer(at, (xid, &query));
+                }
+                Kind::Inform => {}
+            },
+            From::Stranger(addr) => self.heard_stranger(addr),
+            From::Other => {}
         }
-        assert!(
-            self.unanswered[client] < PATIENCE,
-            "client {client} starves while addresses are free"
-        );
     }
 
     /// The server's threads have their turns, in any order and not all of them.
@@ -260,108 +301,6 @@ impl World {
             _ => server.keep_house(&mut dice.fork()),
         }
         self.collect();
-    }
-
-    pub(super) fn collect(&mut self) {
-        if let Some(server) = &self.server {
-            let sent = server.take_sent();
-            if self.trace.is_on() {
-                self.trace_counters();
-            }
-            self.look_at(&sent);
-        }
-    }
-
-    /// Why messages were not answered since the last look.
-    fn trace_counters(&mut self) {
-        let Some(server) = &self.server else { return };
-        let mut told = Tally::default();
-        told.count(server.counters());
-        for (name, count) in &told.silences {
-            let before = self.told.silences.get(name).copied().unwrap_or(0);
-            if *count > before {
-                let line = format_args!("{name} {}", count - before);
-                self.trace.line(self.clocks.now, line);
-            }
-        }
-        self.told = told;
-    }
-
-    /// What the server has sent is looked at before it is lost, delayed or doubled.
-    fn look_at(&mut self, sent: &[MemFrame]) {
-        for frame in sent {
-            let sent = Sent::parse(&frame.octets);
-            match sent.unwrap_or_else(|wrong| panic!("a frame of the server: {wrong}")) {
-                Sent::Question(addr) if addr == GATEWAY => {
-                    let answer = frame::gateway_answer(addr);
-                    self.air
-                        .send_up((&answer, None), self.clocks.now, &mut self.dice);
-                }
-                Sent::Question(_) | Sent::Other => {}
-                Sent::Reply(parcel) => self.look_at_reply(parcel),
-            }
-        }
-    }
-
-    fn look_at_reply(&mut self, parcel: Parcel) {
-        let reply = parcel.reply;
-        let at = usize::try_from(reply.xid >> 16).expect("a number");
-        let client = self.clients.get(at).expect("a reply to nobody");
-        let home = &self.scenario.homes[client.nature.home];
-        let (device, number) = (client.nature.device, client.nature.number);
-        let (kind, addr) = (reply.kind, reply.yiaddr);
-        assert_eq!(
-            reply.chaddr, client.nature.mac,
-            "chaddr of a reply to client {number}"
-        );
-        assert!(
-            parcel.reaches(client, home),
-            "client {number} never sees {parcel:?}"
-        );
-        self.unanswered[at] = 0;
-        if kind != ReplyKind::Nak {
-            assert!(
-                home.contains(addr),
-                "client {number} has {addr} of another network"
-            );
-            let kept = self.scenario.reserved.get(&addr);
-            assert!(
-                kept.is_none_or(|owner| *owner == device),
-                "{kind:?} of {addr} to client {number}, which is reserved for device {kept:?}"
-            );
-            let rival = self.beliefs.rival(addr, device, self.clocks.now);
-            assert!(
-                rival.is_none(),
-                "{kind:?} of {addr} to client {number}, which client {rival:?} has"
-            );
-        }
-        if kind == ReplyKind::Ack {
-            self.check_durable(&parcel, number);
-        }
-        match kind {
-            ReplyKind::Offer => self.tally.offers += 1,
-            ReplyKind::Ack => self.tally.acks += 1,
-            ReplyKind::Nak => self.tally.naks += 1,
-        }
-        self.trace.line(
-            self.clocks.now,
-            format_args!("the server says {kind:?} of {addr} to client {number}"),
-        );
-        self.air
-            .send_down((at, parcel), self.clocks.now, &mut self.dice);
-    }
-
-    /// What an ACK states is on disk when it leaves.
-    fn check_durable(&self, parcel: &Parcel, number: u32) {
-        let reply = &parcel.reply;
-        let lease = reply.lease.map_or(0, u64::from);
-        let stated = self.ledger.has_stated(reply.yiaddr, reply.chaddr, lease);
-        assert!(
-            stated,
-            "an ACK of {} to client {number} leaves, and on disk is {:?}",
-            reply.yiaddr,
-            self.ledger.of(reply.yiaddr)
-        );
     }
 
     /// All clients are switched off.

@@ -18,7 +18,7 @@
 //! lease stands in a second slot, under the same identity and `BESIDE`, so that the lease is
 //! left as it is until the client takes the offer. A lease of a client that has another one on the
 //! same network, since two networks were joined, stands in a slot of its own too, under `KEPT`: it
-//! runs to its end and is never prolonged, and when the networks are divided it is the client's again.
+//! runs to its end, and when the networks are divided it is the client's again.
 
 mod ahead;
 mod assign;
