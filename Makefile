@@ -42,6 +42,11 @@ netns: setup ## the real clients in namespaces only
 	@.ci/setup.sh nextest
 	@.ci/test.sh tests -E 'package(lessor-tests) & binary(/^netns_/)'
 
+.PHONY: bench
+bench: setup ## Lessor beside yardstick and other servers: a table; QUICK=1: in five minutes (ROWS=, STORE_DIR=)
+	@.ci/setup.sh bench
+	@.ci/bench.sh
+
 .PHONY: soak
 soak: setup ## the seeded simulations on and on: until Ctrl-C, or HOURS=, ROUNDS= (SEED=)
 	@.ci/soak.sh

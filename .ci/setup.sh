@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what is missing of what its arguments name: packages, rust, hugepages, nextest,
-# fuzz.
+# fuzz, bench.
 # Does nothing, and takes no time, where everything is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +15,8 @@ packages=(
     # The real clients, a relay, a second server, and perfdhcp (kea-admin).
     isc-dhcp-client udhcpc dhcpcd-base systemd isc-dhcp-relay dnsmasq-base kea-admin
 )
+# The yardstick (testpmd is in dpdk-dev) and the other servers of `make bench`.
+bench_packages=(dpdk-dev kea-dhcp4-server isc-dhcp-server dnsmasq-base)
 hugepages_wanted=256
 
 say() { echo "setup: $*"; }
@@ -41,13 +43,22 @@ install_packages() {
     apt-get -qy install --no-install-recommends "$@"
 }
 
-setup_packages() {
+# Installs those of its arguments that are missing.
+need_packages() {
     local package missing=()
-    for package in "${packages[@]}"; do
+    for package in "$@"; do
         dpkg-query -Wf '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' ||
             missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+}
+
+setup_packages() {
+    need_packages "${packages[@]}"
+}
+
+setup_bench() {
+    need_packages "${bench_packages[@]}"
 }
 
 setup_rust() {

@@ -10,6 +10,7 @@
     reason = "criterion's macros document nothing, and a bench that cannot start ends"
 )]
 
+use core::hint::black_box;
 use core::net::Ipv4Addr;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dhcp_proto::record::{Cause, Journal as _, Origin, Record, RecordKind};
@@ -159,6 +160,15 @@ fn append(count: u64) -> Duration {
     took
 }
 
+/// A record as the log has it, into octets that are there already.
+fn encoding(c: &mut Criterion) {
+    let mut octets = [0; MAX_RECORD];
+    let record = renewal(7);
+    c.bench_function("encode", |b| {
+        b.iter(|| black_box(encode(black_box(&record), &mut octets)));
+    });
+}
+
 fn commits(c: &mut Criterion) {
     let mut group = c.benchmark_group("commit");
     group.sample_size(10);
@@ -197,5 +207,5 @@ fn pipelines(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, commits, pipelines);
+criterion_group!(benches, encoding, commits, pipelines);
 criterion_main!(benches);

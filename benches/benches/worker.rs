@@ -74,7 +74,7 @@ impl Bench {
         let routes = Routes::new(&spec.links, &[], &[]);
         let config = configure(spec);
         let (ports, wire) = devices(workers);
-        let shards = shards(&config, (2 * LEASED, LEASED), workers);
+        let (shards, _) = shards(&config, (2 * LEASED, LEASED), workers);
         let publisher = Publisher::new(Snapshot { config, routes });
         let neighbors = Arc::new(Neighbors::new(64, 1));
         let limits = Arc::new(Limits::new(2 * LEASED as usize, NOW));

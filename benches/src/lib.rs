@@ -7,6 +7,8 @@
     reason = "a bench that cannot start ends"
 )]
 
+pub mod fill;
+
 use core::net::Ipv4Addr;
 use dhcp_proto::address::{Directory, Space, Worker};
 use dhcp_proto::binding::{Bindings, Bucket, Page, Sizes, Slot, Storage};
@@ -23,6 +25,7 @@ use dhcp_wire::dhcp::{Header, Writer, code, op};
 use dhcp_wire::ethernet::{Mac, Tags};
 use dhcp_wire::frame::{self, FrameOut};
 use dhcp_wire::udp::{Fill, port};
+use hugemem::Pages;
 
 /// The server, on the link of its clients.
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -35,7 +38,7 @@ pub const NOW: Instant = Instant::from_secs(1_800_000_000);
 /// A lease that outlasts every bench.
 const LEASE: u32 = 86_400;
 /// The first address of the pool.
-const FIRST: u32 = 0x0a00_0100;
+pub const FIRST: u32 = 0x0a00_0100;
 
 /// One network with room for `addresses` clients, on its own link.
 #[must_use]
@@ -99,33 +102,27 @@ pub fn configure(spec: Spec) -> Config {
 }
 
 /// A shard with room for `capacity` bindings, on huge pages if there are enough, of which the
-/// clients below `leased` hold the addresses of their numbers.
+/// clients below `leased` hold the addresses of their numbers; and the pages that it stands on.
 #[must_use]
-pub fn shard(config: &Config, capacity: u32, leased: u32) -> Shard {
-    shards(config, (capacity, leased), 1).swap_remove(0)
+pub fn shard(config: &Config, capacity: u32, leased: u32) -> (Shard, Pages) {
+    let (mut shards, pages) = shards(config, (capacity, leased), 1);
+    (shards.swap_remove(0), pages)
 }
 
 /// The same for `workers` shards, each with room for all; a client is in the one that it belongs
 /// to.
 #[must_use]
-pub fn shards(config: &Config, (capacity, leased): (u32, u32), workers: u8) -> Vec<Shard> {
-    let sizes = Sizes::for_capacity(capacity as usize, 0);
-    let empty = |worker| {
-        let bindings = Bindings::new(Storage {
-            buckets: hugemem::slice_with(sizes.buckets, |_| Bucket::EMPTY)
-                .expect("buckets")
-                .slice,
-            slots: hugemem::slice_with(sizes.slots, |_| Slot::EMPTY)
-                .expect("slots")
-                .slice,
-            pages: hugemem::slice_with(sizes.pages, |_| Page::EMPTY)
-                .expect("pages")
-                .slice,
-        });
+pub fn shards(config: &Config, (capacity, leased): (u32, u32), workers: u8) -> (Vec<Shard>, Pages) {
+    let mut pages = Pages::Huge;
+    let mut empty = |worker| {
+        let (bindings, under) = tables(capacity);
+        if under == Pages::Ordinary {
+            pages = under;
+        }
         let place = (Worker(worker), u16::from(workers));
         Shard::new(place, KEY, bindings, config).expect("few networks")
     };
-    let mut shards: Vec<Shard> = (0..workers).map(empty).collect();
+    let mut shards: Vec<Shard> = (0..workers).map(&mut empty).collect();
     for client in (0..leased).map(Client) {
         let (mac, identity) = (client.mac(), client.identity());
         let second = u64::from(NOW.secs());
@@ -150,7 +147,23 @@ pub fn shards(config: &Config, (capacity, leased): (u32, u32), workers: u8) -> V
         let restored = shards[owner].restore(config, &record, &Reading::at(NOW.secs()));
         assert_eq!(restored, Restored::Taken);
     }
-    shards
+    (shards, pages)
+}
+
+/// Empty tables, and the pages under their slots.
+fn tables(capacity: u32) -> (Bindings, Pages) {
+    let sizes = Sizes::for_capacity(capacity as usize, 0);
+    let slots = hugemem::slice_with(sizes.slots, |_| Slot::EMPTY).expect("slots");
+    let storage = Storage {
+        buckets: hugemem::slice_with(sizes.buckets, |_| Bucket::EMPTY)
+            .expect("buckets")
+            .slice,
+        slots: slots.slice,
+        pages: hugemem::slice_with(sizes.pages, |_| Page::EMPTY)
+            .expect("pages")
+            .slice,
+    };
+    (Bindings::new(storage), slots.pages)
 }
 
 /// A client by its number.

@@ -4,13 +4,15 @@
 //! the commits add. Only commits beside it are counted: while a merge writes, its file is the
 //! reserve, so the reserve is gone.
 
-use crate::fill::{commit, encode_lease, in_disorder, lease_all, with_lease};
 use crate::scratch::Scratch;
 use crate::tally::{Times, heading, spread, verdict};
 use dhcp_proto::record::Journal as _;
 use lessor::store::ring::{DEFAULT_SLOTS, Drain, JournalRing, ring};
 use lessor::store::{Batch, Log, LogOptions, Store as _};
 use lessor_benches::Client;
+use lessor_benches::fill::{
+    AgentInfo::Usual, commit, encode_lease, in_disorder, lease_all, with_lease,
+};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -102,7 +104,7 @@ impl Source {
         let mut octets = core::mem::take(&mut self.octets);
         octets.clear();
         for client in self.next(size) {
-            encode_lease(*client, &mut octets);
+            encode_lease((*client, Usual), &mut octets);
         }
         self.octets = octets;
         &self.octets
@@ -112,7 +114,7 @@ impl Source {
     fn fill_ring(&mut self, size: usize) {
         for at in 0..size {
             let client = self.next(1)[0];
-            let sequence = with_lease(client, |lease| self.worker.append(lease));
+            let sequence = with_lease((client, Usual), |lease| self.worker.append(lease));
             assert!(sequence > 0, "record {at} of {size} is in the ring");
         }
     }
@@ -133,7 +135,8 @@ pub(crate) fn run(effort: &Effort) {
     let template = Scratch::new();
     let (_, mut log) = Log::open(template.path(), LogOptions::default()).expect("a log");
     for pass in 1..=effort.times {
-        lease_all(&mut log, &in_disorder(effort.addresses, pass), |_| ());
+        let clients = in_disorder(effort.addresses, pass);
+        lease_all(&mut log, &clients, Usual, |_| true);
     }
     log.close().expect("a store closed in order");
     drop(log);

@@ -1,10 +1,10 @@
 //! What indexing and merging cost, and whether they keep up with a store thread at full speed.
 
-use crate::fill::{RECORD, in_disorder, lease_all};
 use crate::scratch::Scratch;
 use crate::tally::{cpu, heading};
 use lessor::store::{Log, LogOptions, Store as _};
 use lessor_benches::Client;
+use lessor_benches::fill::{AgentInfo::Usual, RECORD, in_disorder, lease_all};
 use std::time::{Duration, Instant};
 
 const UPKEEP: &str = "store-upkeep";
@@ -32,12 +32,13 @@ pub(crate) fn watched(log: &mut Log, clients: &[Client], pass: &str) {
     let known = |view: &lessor::store::HouseView| view.octets + view.freed_octets;
     let (begin, upkeep) = (Instant::now(), cpu(UPKEEP));
     let mut most_behind = 0;
-    lease_all(log, clients, |records| {
+    lease_all(log, clients, Usual, |records| {
         if records % (64 << 12) == 0 {
             let written = records * RECORD as u64;
             let taken = known(&meter.view()).saturating_sub(known(&before));
             most_behind = most_behind.max(written.saturating_sub(taken));
         }
+        true
     });
     let took = begin.elapsed().as_secs_f64();
     let millions = clients.len() as f64 / 1e6;

@@ -25,7 +25,6 @@
 )]
 
 mod commit;
-mod fill;
 mod house;
 mod scratch;
 mod start;

@@ -1,7 +1,7 @@
 //! Directories of the bench.
 
-use rustix::fs::{Advice, fadvise};
-use std::fs::{self, File};
+use lessor_benches::fill::contents;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -47,31 +47,5 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).expect("the bench's own directory");
-    }
-}
-
-/// The files of a directory, sorted.
-pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).expect("a directory");
-    let mut files: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
-    files.sort();
-    files
-}
-
-/// What a start reads: segments and snapshot.
-pub(crate) fn contents(dir: &Path) -> Vec<PathBuf> {
-    let read = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name == "snapshot" || path.extension().is_some_and(|end| end == "log")
-    };
-    files(dir).into_iter().filter(read).collect()
-}
-
-/// Has the kernel forget the contents of all files.
-pub(crate) fn chill(dir: &Path) {
-    for path in contents(dir) {
-        let file = File::open(path).expect("a file");
-        file.sync_all().expect("sync");
-        fadvise(&file, 0, None, Advice::DontNeed).expect("advice");
     }
 }

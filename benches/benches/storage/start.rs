@@ -4,9 +4,8 @@
 //! Two stores: one closed in order (its snapshot knows all), and one whose server was killed just
 //! before it would have written the next snapshot. Each measurement is a process of its own.
 
-use crate::fill::{TIME, in_disorder, lease_all};
 use crate::house::{settle, watched};
-use crate::scratch::{Scratch, chill, contents, parent};
+use crate::scratch::{Scratch, parent};
 use crate::tally::{cpu_of_all, heading, resident, spread, verdict};
 use dhcp_proto::identity::HashKey;
 use dhcp_proto::restart::Reading;
@@ -14,6 +13,7 @@ use lessor::appliance::bindings;
 use lessor::config::Server;
 use lessor::dataplane::clock::Clock;
 use lessor::store::{Log, LogOptions, Recovered, Store as _};
+use lessor_benches::fill::{AgentInfo::Usual, TIME, chill, contents, in_disorder, lease_all};
 use lessor_benches::spec;
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -65,7 +65,8 @@ fn make(dir: &Path, bindings: u32) {
     let before = log.house_meter().view();
     // A snapshot is due when as much was written as is live.
     let clients = in_disorder(bindings, 2);
-    lease_all(&mut log, &clients[..clients.len() / 10 * 9], |_| ());
+    let (most, _) = clients.split_at(clients.len() / 10 * 9);
+    lease_all(&mut log, most, Usual, |_| true);
     settle(&log);
     let after = log.house_meter().view();
     assert!(bindings < 10_000_000 || after.snapshot_lsn == before.snapshot_lsn);
