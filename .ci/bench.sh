@@ -9,9 +9,10 @@ cd "$(dirname "$0")/.."
 cargo build --release -p lessor
 cargo build --release -p lessor-load
 cargo build --release -p lessor-benches --bins
-cargo bench -p lessor-benches --bench decide --no-run
+decide=$(cargo bench -p lessor-benches --bench decide --no-run 2>&1 | tee /dev/stderr |
+    sed -n 's/.*Executable.*(\(.*\))/\1/p')
 
-arguments=(--out "$LESSOR_TARGET/bench")
+arguments=(--out "$LESSOR_TARGET/bench" --decide-bench "$decide")
 [ -z "${QUICK:-}" ] || arguments+=(--quick)
 [ -z "${STORE_DIR:-}" ] || arguments+=(--store-dir "$STORE_DIR")
 for row in ${ROWS:-}; do

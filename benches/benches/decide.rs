@@ -30,6 +30,9 @@ const BURST: usize = 32;
 /// Clients that come and go beside those who hold a lease.
 const GUESTS: u32 = 65_536;
 const NETWORK: u32 = 0;
+/// Between two REQUESTs of a client: one that comes sooner is taken for a repetition, and nothing is
+/// written.
+const BETWEEN: Duration = Duration::from_secs(20);
 
 /// A client and what it was offered or has.
 type Guest = (Client, Ipv4Addr);
@@ -40,6 +43,7 @@ struct Bench {
     journal: JournalRing,
     drain: Drain,
     batch: Batch,
+    now: dhcp_proto::time::Instant,
     payloads: Vec<[u8; 320]>,
 }
 
@@ -61,6 +65,7 @@ impl Bench {
             journal,
             drain,
             batch: Batch::new(Lsn(1)),
+            now: NOW,
             payloads: vec![[0; 320]; BURST],
         }
     }
@@ -96,7 +101,7 @@ impl Bench {
         }
         for (query, (_, addr)) in queries.iter().zip(burst) {
             let (shard, journal) = (&mut self.shard, &mut self.journal);
-            let reply = server::decide(query, NOW, &self.config, shard, journal).reply;
+            let reply = server::decide(query, self.now, &self.config, shard, journal).reply;
             assert_eq!(reply.map(|plan| plan.kind).ok(), due);
             if let Ok(plan) = reply {
                 *addr = plan.yiaddr;
@@ -158,6 +163,9 @@ fn of_leased(criterion: &mut Criterion, bench: &mut Bench, leased: u32) {
                 let mut took = Duration::ZERO;
                 for _ in 0..messages.div_ceil(BURST as u64) {
                     let from = next.next().unwrap_or(0) * BURST;
+                    if from == 0 && due == ReplyKind::Ack {
+                        bench.now = bench.now.after(BETWEEN);
+                    }
                     let burst = &mut guests[from..from + BURST];
                     took += bench.decide(burst, say, Some(due));
                 }

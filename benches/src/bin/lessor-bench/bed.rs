@@ -39,6 +39,8 @@ pub(crate) struct Site {
     pub(crate) stores: PathBuf,
     /// Where `lessor` and `lessor-load` are.
     pub(crate) programs: PathBuf,
+    /// The criterion bench of decisions.
+    pub(crate) decide_bench: Option<PathBuf>,
     /// Whether the run is to end.
     pub(crate) stopped: Arc<AtomicBool>,
 }

@@ -1,7 +1,7 @@
 //! The rows of `decide`: the criterion bench of that name, and what it left behind.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -60,9 +60,13 @@ pub(crate) fn measure(site: &Site, length: Duration, book: &mut Book) {
 fn run(site: &Site, dir: &Path, length: Duration) -> Outcome<String> {
     site.go_on()?;
     let seconds = |time: Duration| time.as_secs_f64().to_string();
+    let program = site
+        .decide_bench
+        .as_ref()
+        .because("--decide-bench is not given")?;
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "taskset", "--cpu-list"]);
-    command.arg(SERVER_CORE.to_string()).arg(program(site)?);
+    command.arg(SERVER_CORE.to_string()).arg(program);
     command.args(["--bench", "--noplot", "--sample-size", "10"]);
     command.args(["--warm-up-time", &seconds(length / 2)]);
     command.args(["--measurement-time", &seconds(length)]);
@@ -84,18 +88,6 @@ fn run(site: &Site, dir: &Path, length: Duration) -> Outcome<String> {
         )));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// The newest build of the bench; `make bench` makes it.
-fn program(site: &Site) -> Outcome<PathBuf> {
-    let builds = fs::read_dir(site.programs.join("deps")).because("target/release/deps")?;
-    let is_bench = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("decide-") && path.extension().is_none()
-    };
-    let builds = builds.flatten().map(|entry| entry.path()).filter(is_bench);
-    let newest = builds.max_by_key(|path| fs::metadata(path).and_then(|m| m.modified()).ok());
-    newest.because("the bench is not built: cargo bench -p lessor-benches --no-run")
 }
 
 /// Criterion's measurements: so often it ran, and how long that took, in nanoseconds.

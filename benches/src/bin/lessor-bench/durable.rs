@@ -53,6 +53,7 @@ fn ack(site: &Site, effort: &Effort, rate: f64) -> Outcome<f64> {
         pool,
         bindings,
         agent_info_octets: 0,
+        t1: None,
     };
     let running = server::start(&bed, &settings)?;
     let merged = |bed: &Bed<'_>| server::store_stat(bed, "/running/merged_octets");
@@ -62,6 +63,7 @@ fn ack(site: &Site, effort: &Effort, rate: f64) -> Outcome<f64> {
         clients,
         pool,
         pace: Pace::Rate(rate),
+        rest: Duration::ZERO,
         warm_up: effort.warm_up,
         length: effort.length,
     };

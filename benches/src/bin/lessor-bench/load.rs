@@ -73,6 +73,8 @@ pub(crate) struct Load {
     /// First and last address that the server may give.
     pub(crate) pool: Pool,
     pub(crate) pace: Pace,
+    /// How long a client stays away between two exchanges.
+    pub(crate) rest: Duration,
     pub(crate) warm_up: Duration,
     pub(crate) length: Duration,
 }
@@ -82,6 +84,12 @@ pub(crate) struct Load {
 pub(crate) struct Told {
     pub(crate) replies_per_s: f64,
     pub(crate) exchanges_per_s: f64,
+    /// Exchanges, all of them.
+    #[serde(default)]
+    pub(crate) exchanges: u64,
+    /// Renewals that were answered with the time left: nothing was written for them.
+    #[serde(default)]
+    pub(crate) time_left: u64,
     #[serde(default)]
     pub(crate) latency_us: Latencies,
 }
@@ -129,6 +137,7 @@ fn arguments(device: &str, load: &Load) -> Vec<String> {
         ("--warmup", seconds(load.warm_up)),
         ("--duration", seconds(load.length)),
         ("--seed", "1".to_owned()),
+        ("--rest", seconds(load.rest)),
         ("--retry", RETRY.to_owned()),
         match load.pace {
             Pace::Window(window) => ("--window", window.to_string()),
@@ -178,6 +187,7 @@ mod tests {
             clients: 7,
             pool: Pool::of(Ipv4Addr::new(10, 1, 0, 0), 256),
             pace: Pace::Window(64),
+            rest: Duration::ZERO,
             warm_up: Duration::from_millis(500),
             length: Duration::from_secs(2),
         };

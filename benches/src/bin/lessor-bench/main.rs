@@ -2,11 +2,11 @@
 //! table, `target/bench/report.json` and `target/bench/report.svg`.
 //!
 //! ```text
-//!   rows ◄── book ◄─┬─ contests ── bed (namespaces, memif, cores) ── load ── lessor-load
-//!    │        │     │      └── server · peers · testpmd
-//!    │        │     ├─ durable ── pipeline
-//!    ▼        ▼     ├─ decide ── criterion
-//!   report ── picture└─ restart ── meter
+//!   rows: names, bars        ┌── contests ── bed: namespaces, memif, cores
+//!     │                      │      └─ load (lessor-load) against server · peers · testpmd
+//!     ▼                      ├── durable ── pipeline
+//!   report ◄── book: runs ◄──┼── decide ── criterion
+//!     └► picture             └── restart ── meter
 //! ```
 //!
 //! A row that fails is in the report with its reason, and does not end the run; the exit status
@@ -86,6 +86,9 @@ struct Args {
     /// Folder of the stores, on a disk; that of the report without it
     #[arg(long)]
     store_dir: Option<PathBuf>,
+    /// The program of the criterion bench `decide`, as cargo has built it
+    #[arg(long, value_name = "FILE")]
+    decide_bench: Option<PathBuf>,
     /// Says the names of all rows, and ends
     #[arg(long)]
     list: bool,
@@ -134,7 +137,11 @@ fn main() -> ExitCode {
 
 fn site(args: &Args) -> Outcome<Site> {
     fs::create_dir_all(&args.out).because("the report's folder")?;
-    let stores = args.store_dir.as_ref().unwrap_or(&args.out).join("stores");
+    let stores = args
+        .store_dir
+        .as_ref()
+        .unwrap_or(&args.out)
+        .join("lessor-bench-stores");
     fs::create_dir_all(&stores).because("the stores' folder")?;
     let this = std::env::current_exe().because("the path of this program")?;
     let stopped = Arc::new(AtomicBool::new(false));
@@ -148,6 +155,7 @@ fn site(args: &Args) -> Outcome<Site> {
     }
     Ok(Site {
         stores: stores.canonicalize().because("the stores' folder")?,
+        decide_bench: args.decide_bench.clone(),
         programs: this.parent().because("target/release")?.to_owned(),
         stopped,
     })

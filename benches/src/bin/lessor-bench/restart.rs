@@ -157,6 +157,7 @@ fn start(site: &Site, store: &Store, bindings: u32, agent_info_octets: u32) -> O
         pool: Pool::of(FIRST.into(), bindings),
         bindings,
         agent_info_octets,
+        t1: None,
     };
     let begin = Instant::now();
     let mut running = server::begin(&bed, &settings)?;

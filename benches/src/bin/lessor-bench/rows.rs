@@ -254,7 +254,11 @@ mod tests {
         let quoted = readme.lines().filter_map(|line| line.strip_prefix("| `"));
         for line in quoted {
             let name = line.split('`').next().unwrap_or_default();
-            assert!(row(name).is_some(), "{name} is no row");
+            // Criterion's benches have a table too, and names of one word.
+            assert!(
+                row(name).is_some() || !name.contains('/'),
+                "{name} is no row"
+            );
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -23,6 +24,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) bindings: u32,
     /// Octets of option 82 a binding.
     pub(crate) agent_info_octets: u32,
+    /// When clients renew: half of that later they are not taken for repeating themselves.
+    pub(crate) t1: Option<Duration>,
 }
 
 /// Starts Lessor and waits until it serves.
@@ -43,6 +46,9 @@ pub(crate) fn begin(bed: &Bed<'_>, settings: &Settings<'_>) -> Outcome<Running> 
 }
 
 fn text(dir: &Path, device: &str, settings: &Settings<'_>) -> String {
+    let t1 = settings
+        .t1
+        .map_or(String::new(), |t1| format!("t1 = {}", t1.as_secs()));
     let mut text = String::new();
     let _ = write!(
         text,
@@ -75,6 +81,7 @@ name = "access"
 [[networks.subnets]]
 prefix = "10.0.0.0/8"
 pools = ["{pool}"]
+{t1}
 options = {{ routers = ["{SERVER}"], domain-name-servers = ["{SERVER}"] }}
 "#,
         pool = settings.pool,
@@ -113,6 +120,7 @@ mod tests {
             pool: Pool::of([10, 1, 0, 0].into(), 65_537),
             bindings: 1000,
             agent_info_octets: 16,
+            t1: Some(Duration::from_secs(1)),
         };
         let device = "net_memif0,role=server,id=0";
         let text = text(Path::new("/tmp"), device, &settings);
