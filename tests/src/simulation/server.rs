@@ -7,6 +7,7 @@ use super::frame::SERVER_MAC;
 use super::ledger::{Ledger, Witness};
 use dhcp_proto::address::{Space, Word, Worker as Number};
 use dhcp_proto::binding::{Bindings, Sizes, Storage};
+use dhcp_proto::config::Config;
 use dhcp_proto::identity::HashKey;
 use dhcp_proto::limit::Limits;
 use dhcp_proto::restart::{Reading, Start, longest_grace};
@@ -146,6 +147,26 @@ impl Size {
     }
 }
 
+/// Empty shards for all workers.
+fn shards(
+    (size, capacity): (Size, usize),
+    key: HashKey,
+    config: &Config,
+    (now, wall): (Instant, Wall),
+) -> Vec<Shard> {
+    let workers = u16::from(size.workers);
+    let shard = |me| {
+        let sizes = Sizes::for_capacity(capacity, capacity * 16);
+        let bindings = Bindings::new(Storage::leaked(sizes));
+        let shard = Shard::new((Number(me), workers), key, bindings, config);
+        let mut shard = shard.expect("few networks");
+        shard.set_wall(wall);
+        shard.begin(now.secs());
+        shard
+    };
+    (0..size.workers).map(shard).collect()
+}
+
 impl Server {
     /// Starts as the appliance does: store, configuration, shards, committer, workers.
     pub(super) fn start(
@@ -171,19 +192,7 @@ impl Server {
         let key = HashKey(std::array::from_fn(|_| {
             dice.roll(256).try_into().unwrap_or(0)
         }));
-        let workers = u16::from(size.workers);
-        let shard = |me| {
-            let bindings = Bindings::new(Storage::leaked(Sizes::for_capacity(
-                capacity,
-                capacity * 16,
-            )));
-            let shard = Shard::new((Number(me), workers), key, bindings, &config);
-            let mut shard = shard.expect("few networks");
-            shard.set_wall(clock.1);
-            shard.begin(clock.0.secs());
-            shard
-        };
-        let mut shards: Vec<_> = (0..size.workers).map(shard).collect();
+        let mut shards = shards((size, capacity), key, &config, clock);
         let reading = Reading {
             hold: start.hold,
             ..Reading::at(clock.0.secs())

@@ -40,6 +40,7 @@ use crate::dataplane::ports::Ports;
 use crate::dataplane::probes::Probes;
 use crate::dataplane::routes::Routes;
 use crate::dataplane::subscription::Publisher;
+use crate::dataplane::trace::trace;
 use crate::dataplane::worker::{Parts, Worker};
 use crate::leasefile::Leases;
 use crate::store::FileMedium;
@@ -141,6 +142,7 @@ impl Machine {
             gauges: Arc::new(Gauges::default()),
             notices,
             desk,
+            trace: trace(&mut []).0,
         });
         let mut machine = Self {
             worker,
