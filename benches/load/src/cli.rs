@@ -84,10 +84,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: &Command) -> Result<Exit, Stop> {
     let json = Output::open(command.json.as_deref())?;
-    let mut run = Run::new(&command.plan, command.timing)
-        .map_err(|error| Stop::new(Exit::OsError, &error))?;
+    // DPDK takes its huge pages first; clients come on what is left, or on ordinary ones.
     let device =
         device::open(&command.wanted).map_err(|error| Stop::new(Exit::Unavailable, &error))?;
+    let mut run = Run::new(&command.plan, command.timing)
+        .map_err(|error| Stop::new(Exit::OsError, &error))?;
     let lost = device::lost(&device.port);
     let Device {
         eal,
