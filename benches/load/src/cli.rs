@@ -1,9 +1,5 @@
 //! The command line.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command's output belongs there"
-)]
+#![allow(clippy::print_stderr, reason = "a command's output belongs there")]
 
 mod arguments;
 
@@ -20,7 +16,6 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use dpdk::affinity;
-use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::device::{self, Device};
@@ -88,10 +83,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<Exit, Stop> {
-    let mut run = Run::new(&command.plan, command.timing)
-        .map_err(|error| Stop::new(Exit::OsError, &error))?;
+    let json = Output::open(command.json.as_deref())?;
+    // DPDK takes its huge pages first; clients come on what is left, or on ordinary ones.
     let device =
         device::open(&command.wanted).map_err(|error| Stop::new(Exit::Unavailable, &error))?;
+    let mut run = Run::new(&command.plan, command.timing)
+        .map_err(|error| Stop::new(Exit::OsError, &error))?;
     let lost = device::lost(&device.port);
     let Device {
         eal,
@@ -136,36 +133,56 @@ fn run(command: &Command) -> Result<Exit, Stop> {
         run: &run,
         traffic,
     };
-    write(&report, command.json.as_deref())?;
+    write(&report, json)?;
     Ok(verdict(&run))
 }
 
 fn verdict(run: &Run) -> Exit {
     if run.engine().violations().total() > 0 {
         Exit::Violation
-    } else if run.engine().counts().replies == 0 {
-        eprintln!("lessor-load: nobody answered");
+    } else if run.measured().0.replies == 0 {
+        eprintln!("lessor-load: nothing was answered while it was measured");
         Exit::Unavailable
     } else {
         Exit::Ok
     }
 }
 
-/// Writes the report for people to standard output, or the JSON where it is wanted.
-fn write(report: &Report<'_>, json: Option<&str>) -> Result<(), Stop> {
-    let io_error = |error: io::Error| Stop::new(Exit::IoError, &error);
-    let line = |value: &Value| format!("{value}\n");
-    match json {
-        Some("-") => print!("{}", line(&report.json())),
-        Some(path) => {
-            let mut file = File::create(path).map_err(io_error)?;
-            file.write_all(line(&report.json()).as_bytes())
-                .map_err(io_error)?;
-            print!("{report}");
+/// Where the JSON goes.
+enum Output {
+    Nowhere,
+    Stdout,
+    File(File),
+}
+
+impl Output {
+    /// Finds out before the run whether it can be written.
+    fn open(path: Option<&str>) -> Result<Self, Stop> {
+        match path {
+            None => Ok(Self::Nowhere),
+            Some("-") => Ok(Self::Stdout),
+            Some(path) => File::create(path).map(Self::File).map_err(|error| {
+                let why = format!("{path}: {error}");
+                Stop::new(Exit::IoError, &why)
+            }),
         }
-        None => print!("{report}"),
     }
-    io::stdout().flush().map_err(io_error)
+}
+
+/// Writes the report for people to standard output, or the JSON if that is wanted there.
+fn write(report: &Report<'_>, json: Output) -> Result<(), Stop> {
+    let mut stdout = io::stdout().lock();
+    let written = match json {
+        Output::Nowhere => write!(stdout, "{report}"),
+        Output::Stdout => writeln!(stdout, "{}", report.json()),
+        Output::File(mut file) => {
+            let in_file = writeln!(file, "{}", report.json());
+            in_file.and_then(|()| write!(stdout, "{report}"))
+        }
+    };
+    written
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Stop::new(Exit::IoError, &error))
 }
 
 /// Waits for the run to end, with a line each second if they are wanted. None if its thread is

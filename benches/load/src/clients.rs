@@ -183,12 +183,6 @@ impl Clients {
         })
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> u32 {
-        u32::try_from(self.table.len()).unwrap_or(u32::MAX)
-    }
-
     /// The pages that they stand on.
     #[must_use]
     pub const fn pages(&self) -> Pages {

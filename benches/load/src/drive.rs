@@ -16,6 +16,9 @@ use crate::sink::Sink;
 /// Frames that may wait for the device.
 const WAITING: usize = 8 * BURST;
 
+/// Buffers kept to be written in.
+const BLANK: usize = 2 * BURST;
+
 /// Polls between two looks at what others want.
 const HOUSEKEEPING: u32 = 1024;
 
@@ -31,8 +34,19 @@ impl Outbox {
     fn new(pool: &'static Mempool) -> Self {
         Self {
             pool,
-            blank: Vec::with_capacity(BURST),
+            blank: Vec::with_capacity(BLANK),
             ready: Vec::with_capacity(WAITING),
+        }
+    }
+
+    /// Takes received buffers to write in: what was just read is in the cache, a buffer of the
+    /// pool is not.
+    #[inline]
+    fn recycle(&mut self, burst: &mut Vec<Mbuf>) {
+        let kept = burst.len().min(BLANK - self.blank.len().min(BLANK));
+        self.blank.extend(burst.drain(burst.len() - kept..));
+        if !burst.is_empty() {
+            free_burst(burst);
         }
     }
 }
@@ -182,7 +196,7 @@ impl Loop<'_> {
         }
         let received = self.burst.len();
         if received > 0 {
-            free_burst(&mut self.burst);
+            self.outbox.recycle(&mut self.burst);
         }
         run.poll(now, &mut self.outbox);
         let new = self.outbox.ready.len() - waiting;

@@ -116,7 +116,7 @@ impl Run {
         })
     }
 
-    /// Has what a frame will be held against in the cache soon.
+    /// Has a frame, and what it will be held against, in the cache soon.
     #[inline]
     pub fn expect(&self, frame: &[u8]) {
         self.engine.expect(frame);
@@ -141,6 +141,8 @@ impl Run {
         match self.stage {
             Stage::Way => self.find_the_way(now, sink),
             Stage::Leases => self.obtain_leases(now, sink),
+            // The clock starts when clients have rested from obtaining their leases.
+            Stage::Warmup if self.begun() == 0 && self.engine.is_resting(now) => self.since = now,
             Stage::Warmup => {
                 if now - self.since >= self.timing.warmup {
                     self.engine.time_replies(true);
@@ -200,8 +202,7 @@ impl Run {
     }
 
     fn obtain_leases(&mut self, now: Nanos, sink: &mut impl Sink) {
-        let begun = self.engine.counts().begun - self.before.begun;
-        let left = u64::from(self.clients).saturating_sub(begun);
+        let left = u64::from(self.clients).saturating_sub(self.begun());
         let window = match self.timing.pace {
             Pace::Window(window) => window,
             Pace::Rate(_) => WINDOW,
@@ -236,6 +237,12 @@ impl Run {
         }
     }
 
+    /// Exchanges begun in this stage.
+    #[inline]
+    const fn begun(&self) -> u64 {
+        self.engine.counts().begun - self.before.begun
+    }
+
     /// Exchanges that ended in this stage.
     fn ended(&self) -> u64 {
         let counts = self.engine.counts().since(&self.before);
@@ -256,8 +263,8 @@ impl Run {
             Pace::Window(window) => u64::from(window.saturating_sub(self.engine.under_way())),
             Pace::Rate(rate) => {
                 let due = u128::from(now - self.since) * u128::from(rate) / u128::from(SECOND);
-                let begun = self.engine.counts().begun - self.before.begun;
-                u64::try_from(due).unwrap_or(u64::MAX).saturating_sub(begun)
+                let due = u64::try_from(due).unwrap_or(u64::MAX);
+                due.saturating_sub(self.begun())
             }
         };
         self.begin(due.min(left), now, sink);

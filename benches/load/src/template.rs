@@ -189,12 +189,6 @@ impl Template {
         })
     }
 
-    /// Octets of its frames.
-    #[must_use]
-    pub fn octets(&self) -> usize {
-        self.frame.len()
-    }
-
     /// Writes a frame to the front of `buf`, and says how long it is; 0 if `buf` is too short.
     #[inline]
     pub fn write(&self, fields: &Fields, buf: &mut [u8]) -> usize {

@@ -123,12 +123,6 @@ impl Violations {
         }
     }
 
-    /// How many there were of a kind.
-    #[must_use]
-    pub const fn of(&self, kind: Violation) -> u64 {
-        self.counts[kind as usize]
-    }
-
     /// How many there were.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -170,10 +164,7 @@ mod tests {
         for _ in 0..100 {
             violations.add(Violation::Nak, sample);
         }
-        assert_eq!(
-            (violations.of(Violation::Nak), violations.total()),
-            (100, 100)
-        );
+        assert_eq!(violations.total(), 100);
         assert_eq!(
             violations.kinds().collect::<Vec<_>>(),
             [(Violation::Nak, 100)]

@@ -111,11 +111,13 @@ fn an_address_given_back_may_be_anothers() {
         clients: 2,
         ..plan(Mode::Release)
     };
-    // A server with one address for both clients, who hold it in turns.
+    // What one gives back is given to the other before it asks again.
     let mut timing = timing(50);
     timing.pace = lessor_load::plan::Pace::Window(1);
-    let run = play(&plan, timing, &mut Server::new(sound));
+    let mut server = Server::new(sound);
+    let run = play(&plan, timing, &mut server);
     assert_eq!(kinds(&run), []);
+    assert!(server.holders.values().any(|holders| holders.len() == 2));
     assert_eq!(run.measured().0.releases, 50);
 }
 
@@ -229,12 +231,12 @@ fn a_frame_that_is_cut_or_damaged_is_caught() {
 fn a_duplicate_is_caught_but_not_the_answer_to_a_repetition() {
     let fault = |answer: &mut Answer| answer.copies = 2;
     assert_eq!(caught(Mode::Discover, fault), [Violation::Duplicate]);
-    // Ten DISCOVERs are lost and sent again; the server answers the second copy and, late, the
-    // first.
-    let mut server = Server::new(|answer| answer.copies = 1);
-    server.deaf = 10;
+    // Ten DISCOVERs are slow, and sent again: the server answers both copies.
+    let mut server = Server::new(sound);
+    (server.deaf, server.answers_both) = (10, true);
     let run = play(&plan(Mode::Dora), timing(100), &mut server);
     assert_eq!(kinds(&run), []);
+    assert_eq!(run.measured().0.late, 10);
     assert_eq!(run.measured().0.retransmissions, 10);
 }
 

@@ -15,7 +15,7 @@ use crate::template::{LONGEST, SHORTEST};
 
 /// Clients by the million for a `DHCPv4` server, over a DPDK device; every reply is looked at.
 ///
-/// Ends with 0 if all were right, with 1 if one was wrong, with 69 if nobody answered.
+/// Ends with 0 if all were right, with 1 if one was wrong, with 69 if nothing was answered.
 #[derive(Debug, Parser)]
 #[command(name = "lessor-load", version, arg_required_else_help = true)]
 pub(super) struct Arguments {

@@ -20,7 +20,7 @@ mod send;
 use dhcp_wire::Checksum;
 use hugemem::{MapError, Pages};
 
-use crate::clients::{Clients, Nanos, Phase, second};
+use crate::clients::{Client, Clients, Nanos, Phase, second};
 use crate::holders::Holders;
 use crate::identity::Identities;
 use crate::order::Order;
@@ -38,6 +38,9 @@ const STEPS: usize = 32;
 
 /// Clients whose turn comes next, fetched ahead.
 const AHEAD: usize = 32;
+
+/// Cache lines of a reply that are read, as a rule.
+const LINES: usize = 6;
 
 /// All clients and what they know.
 #[derive(Debug)]
@@ -163,7 +166,7 @@ impl Engine {
                 return false;
             };
             if client.phase == Phase::Idle {
-                if client.lease != 0 && client.since_began(now) < self.plan.rest {
+                if self.rests(client, now) {
                     self.counts.resting += 1;
                     return false;
                 }
@@ -175,6 +178,18 @@ impl Engine {
             self.counts.busy += 1;
         }
         false
+    }
+
+    #[inline]
+    fn rests(&self, client: &Client, now: Nanos) -> bool {
+        client.lease != 0 && client.since_began(now) < self.plan.rest
+    }
+
+    /// Whether the client whose turn it is still rests.
+    #[must_use]
+    pub fn is_resting(&self, now: Nanos) -> bool {
+        let next = self.clients.get(self.upcoming[self.at]);
+        next.is_some_and(|client| self.rests(client, now))
     }
 
     #[inline]
@@ -224,9 +239,10 @@ impl Engine {
         }
     }
 
-    /// Has what `frame` will be held against in the cache soon.
+    /// Has `frame`, and what it will be held against, in the cache soon.
     #[inline]
     pub fn expect(&self, frame: &[u8]) {
+        hugemem::prefetch_octets(frame, LINES);
         if let Some(xid) = reply::probable_xid(frame) {
             self.clients
                 .prefetch(self.identities.transaction(xid).client);

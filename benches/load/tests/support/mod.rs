@@ -10,7 +10,7 @@
     reason = "what tests share; not every test file needs all of it"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
 use dhcp_wire::Checksum;
@@ -58,6 +58,12 @@ pub type Fault = fn(&mut Answer);
 pub struct Server {
     leases: BTreeMap<[u8; 6], u32>,
     next: u32,
+    /// Addresses given back, the oldest first.
+    free: VecDeque<u32>,
+    /// Who has ever been given an address.
+    pub holders: BTreeMap<u32, BTreeSet<[u8; 6]>>,
+    /// A DISCOVER that was sent again is answered twice, for its first copy too.
+    pub answers_both: bool,
     pub fault: Fault,
     /// Queries by type.
     pub queries: BTreeMap<u8, u32>,
@@ -74,6 +80,9 @@ impl Server {
         Self {
             leases: BTreeMap::new(),
             next: FIRST,
+            free: VecDeque::new(),
+            holders: BTreeMap::new(),
+            answers_both: false,
             fault,
             queries: BTreeMap::new(),
             deaf: 0,
@@ -101,6 +110,9 @@ impl Server {
         let Some(mut answer) = self.decide(query, &options, kind, eth) else {
             return Vec::new();
         };
+        if self.answers_both && query.secs() > 0 && answer.kind == MessageType::Offer {
+            answer.copies = 2;
+        }
         (self.fault)(&mut answer);
         if answer.kind == MessageType::Offer {
             let chaddr = query.chaddr().try_into().unwrap();
@@ -122,16 +134,20 @@ impl Server {
     ) -> Option<Answer> {
         let chaddr: [u8; 6] = query.chaddr().try_into().unwrap();
         if kind == MessageType::Release {
-            assert_eq!(
-                self.leases.remove(&chaddr).map(Ipv4Addr::from),
-                Some(query.ciaddr())
-            );
+            let held = self.leases.remove(&chaddr).unwrap();
+            assert_eq!(Ipv4Addr::from(held), query.ciaddr());
+            self.free.push_back(held);
             return None;
         }
         let addr = *self.leases.entry(chaddr).or_insert_with(|| {
-            self.next += 1;
-            self.next
+            // Not the client's own of a moment ago, but one that another gave back.
+            let other = (self.free.len() > 1).then(|| self.free.pop_front());
+            other.flatten().unwrap_or_else(|| {
+                self.next += 1;
+                self.next
+            })
         });
+        self.holders.entry(addr).or_default().insert(chaddr);
         let kind = if kind == MessageType::Discover {
             MessageType::Offer
         } else {
