@@ -48,7 +48,8 @@ fn config(addresses: u32) -> Config {
 }
 
 /// Starts `workers` shards on what was recovered, which is `known`: each address has the owner
-/// that its newest record names, in one shard, and no client has two.
+/// that its newest record names, in one shard, and no client has two but of leases that it was told
+/// of.
 pub(super) fn check(
     recovered: &Recovered<MemoryMedium>,
     known: &Known,
@@ -69,11 +70,12 @@ pub(super) fn check(
         shards[shard].restore(&config, record, &reading);
     });
     read.unwrap();
-    // Of the addresses that a client has or had, the newest record's is its own.
-    let mut own: BTreeMap<u8, (Lsn, u32)> = BTreeMap::new();
+    // A client keeps every lease that it was told of, or else the newest memory.
+    let mut own: BTreeMap<u8, (bool, Lsn, u32)> = BTreeMap::new();
+    let is_leased = |told: &Told| told.kind == RecordKind::Active && told.expiry > now;
     for (addr, (told, lsn)) in known {
-        let newest = own.entry(told.client).or_default();
-        *newest = (*newest).max((*lsn, *addr));
+        let best = own.entry(told.client).or_default();
+        *best = (*best).max((is_leased(told), *lsn, *addr));
     }
     for (addr, (told, _)) in known {
         let at = Ipv4Addr::from_bits(*addr);
@@ -81,7 +83,7 @@ pub(super) fn check(
             .iter()
             .filter_map(|shard| shard.view(&config, Space(0), at))
             .collect();
-        let expected = own[&told.client].1 == *addr;
+        let expected = is_leased(told) || own[&told.client].2 == *addr;
         assert_eq!(views.len(), usize::from(expected), "{why}: {at} {told:?}");
         let Some(view) = views.first() else { continue };
         assert_eq!(view.identity(), [told.client; 20], "{why}: {at}");
