@@ -83,6 +83,15 @@ impl Beliefs {
         }
     }
 
+    /// Another client of the device was given the reserved address, and nobody told this one.
+    pub(super) fn pass_on(&mut self, addr: Ipv4Addr, (to, device): (u32, u32), now: Millis) {
+        for belief in self.of.get_mut(&addr).into_iter().flatten() {
+            if belief.device == device && belief.client != to {
+                belief.covered = belief.covered.min(now);
+            }
+        }
+    }
+
     /// Another client that has the address now, as the server can know. Clients of one `device`
     /// take its reserved address from one another, and each goes on to believe in it.
     pub(super) fn rival(
@@ -153,6 +162,16 @@ mod tests {
         assert_eq!(beliefs.rival(ADDR, (2, Some(7)), 1000), None);
         assert_eq!(beliefs.rival(ADDR, (2, None), 1000), Some(1));
         assert_eq!(beliefs.rival(ADDR, (3, Some(8)), 1000), Some(1));
+    }
+
+    #[test]
+    fn what_another_client_of_the_device_was_given_is_no_longer_the_first_ones() {
+        let mut beliefs = beliefs();
+        beliefs.pass_on(ADDR, (3, 8), 1000);
+        beliefs.pass_on(ADDR, (1, 7), 1000);
+        assert_eq!(beliefs.rival(ADDR, (9, None), 1000), Some(1));
+        beliefs.pass_on(ADDR, (2, 7), 1000);
+        assert_eq!(beliefs.rival(ADDR, (9, None), 1000), None);
     }
 
     #[test]

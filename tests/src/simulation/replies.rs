@@ -116,6 +116,10 @@ impl World {
             "{kind:?} of {addr} to client {number}, which client {rival:?} has; on disk is {:?}",
             self.ledger.of(addr)
         );
+        if shared == Some(device) {
+            let now = self.clocks.now;
+            self.beliefs.pass_on(addr, (number, device), now);
+        }
     }
 
     /// An offer is of the client's network, as some worker may still know it.
