@@ -22,9 +22,10 @@ pub(crate) struct Effort {
 }
 
 /// When clients of Lessor renew, in rows of renewals, and how long they stay away at least: more than
-/// half of that, so that each is written. As many have to be there that somebody always may come.
+/// half of that, and than the second in which the server tells the age of a lease, so that each is
+/// written. As many have to be there that somebody always may come.
 const T1: Duration = Duration::from_secs(1);
-const REST: Duration = Duration::from_millis(550);
+const REST: Duration = Duration::from_millis(1050);
 
 /// The first address that is handed out.
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 0);
@@ -159,7 +160,7 @@ const NONE: Entrant = Entrant {
     way: Way::Memif,
     engine: "none",
     crowd: Crowd {
-        renewing: 400_000,
+        renewing: 1_000_000,
         fresh: 4_000_000,
         window: 256,
         rest: REST,

@@ -151,6 +151,8 @@ fn arguments(device: &str, load: &Load) -> Vec<String> {
             ("--server-ip", SERVER.to_owned()),
             ("--server-mac", "auto".to_owned()),
             ("--lease-range", load.pool.to_string()),
+            // Without it what is answered with the time left is not told from what is extended.
+            ("--lease-time", "3600".to_owned()),
         ]);
     }
     let words = words.into_iter();

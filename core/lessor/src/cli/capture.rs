@@ -60,13 +60,14 @@ impl Capture {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let asked = asked_to_end()?;
         let socket = self.server.socket()?;
-        let out = self.target()?;
         let wanted = CaptureWanted {
             client: self.client.map(|client| client.0),
             port: self.port.clone(),
             snaplen: self.snaplen,
         };
         let (begun, frames) = control::watch(&socket, wanted)?;
+        // Not before: what the server refuses must not empty a file.
+        let out = self.target()?;
         let mut session = Session::begin(self.count, out, &begun, self.snaplen)?;
         session.is_piped = self.is_piped();
         let until = self.duration.map(|duration| Instant::now() + duration);

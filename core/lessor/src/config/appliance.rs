@@ -179,7 +179,7 @@ pub(super) fn server(mut table: Table<'_>) -> Server {
         v.number(1..=1 << 24)
     });
     table.set("max_probes", &mut server.max_probes, |v| {
-        v.number(0..=1 << 20)
+        v.number(0..=1 << 18)
     });
     server.mbufs = table.read("mbufs", |v| v.number(256..=1 << 26));
     table.set("bindings", &mut server.bindings, |v| v.number(1..=1 << 30));

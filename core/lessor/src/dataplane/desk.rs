@@ -109,7 +109,7 @@ impl Desk {
                     let at = (now.secs(), journal);
                     let ended = shard.end_by_operator(config, (space, addr), client, at);
                     if let (EndedByOperator::Ended { network, .. }, Some(view)) = (ended, &view) {
-                        trace.note(Entry::of_end(view, network, now));
+                        trace.note(Entry::of_end(view, network, now, shard.key()));
                     }
                     Answer::Ended(ended, view)
                 }

@@ -137,6 +137,18 @@ impl<K> Peers<K> {
         0..self.lines.len()
     }
 
+    /// Why a message of this rank would not go to worker `owner` now; one that would may still find
+    /// the ring full behind others of its burst.
+    #[inline]
+    pub fn refuses(&mut self, owner: u8, rank: Rank) -> Option<DropReason> {
+        let Some(Some(line)) = self.lines.get_mut(usize::from(owner)) else {
+            return Some(DropReason::HandOverFull);
+        };
+        let fill = line.fill();
+        let refused = overload::is_ring_high(fill) && overload::ring_refuses(fill, rank);
+        refused.then(|| overload::shed(rank))
+    }
+
     /// Has a message go to worker `owner` with the next [`Peers::flush`]; at most a burst may wait.
     ///
     /// # Errors

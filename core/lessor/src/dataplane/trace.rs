@@ -16,7 +16,7 @@ use dhcp_proto::identity::HashKey;
 use dhcp_proto::time::Instant;
 
 pub use entry::{Entry, Fate, Said, What};
-pub use inquest::{About, Inquest, MOST};
+pub use inquest::{About, Inquest, MOST, PATIENCE};
 
 use inquest::Answering;
 

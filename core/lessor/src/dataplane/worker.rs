@@ -363,8 +363,8 @@ impl<P: Port, J: Journal> Worker<P, J> {
                 Received::Message | Received::Counted => {}
             }
             let Some((message, _)) = query else { continue };
-            if let Some(owner) = parts.other_owner(message) {
-                *verdict = Verdict::HandOver(owner, server::glance(message));
+            if let Some(steered) = parts.steer(message, now) {
+                *verdict = steered;
                 *query = None;
             } else {
                 ahead::begin(&parts.snapshot.config, &parts.shard, message);
@@ -530,6 +530,18 @@ impl<P: Port, J: Journal> Parts<P, J> {
     fn other_owner(&self, query: &Query<'_>) -> Option<u8> {
         let owner = server::owner(query, &self.snapshot.config, &self.shard);
         (owner != self.shard.worker()).then_some(owner.0)
+    }
+
+    /// What is done with a message that another worker decides about.
+    #[inline]
+    fn steer(&mut self, query: &Query<'_>, now: Instant) -> Option<Verdict> {
+        let owner = self.other_owner(query)?;
+        let rank = server::glance(query);
+        let Some(reason) = self.peers.refuses(owner, rank) else {
+            return Some(Verdict::HandOver(owner, rank));
+        };
+        self.shed(query, reason, now);
+        Some(Verdict::Done)
     }
 
     fn hand_over(&mut self, owner: u8, message: handover::Message<P::Packet>, now: Instant) {

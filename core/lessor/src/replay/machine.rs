@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dhcp_proto::address::{Space, Worker as Number};
 use dhcp_proto::binding::{Bindings, Sizes, Storage};
-use dhcp_proto::config::Config;
+use dhcp_proto::config::{Added, Config};
 use dhcp_proto::identity::HashKey;
 use dhcp_proto::limit::Limits;
 use dhcp_proto::record::{Journal, Record, Sequence};
@@ -327,6 +327,15 @@ fn restore(
     let Some(leases) = leases else {
         return Ok(config);
     };
+    // As at a start: each address that a lease is of has a word, in a pool or not.
+    let mut named = Vec::new();
+    leases.for_each(|record| {
+        let (space, addr) = (Space(record.space), record.addr);
+        if config.place_of(space, addr).is_some() {
+            named.push((space, addr));
+        }
+    });
+    let config = config.with(Added::default(), named);
     let (mut book, mut full) = (Book::default(), false);
     leases.for_each(|record| {
         book.note(record);

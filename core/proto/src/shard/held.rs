@@ -47,7 +47,10 @@ impl Shard {
             && self.is_clock_held(slot)
             && self.state(slot) == Some(BindingState::Active);
         if over {
-            self.clear_flags(slot);
+            if let Some(binding) = self.bindings.slot_mut(slot) {
+                binding.flags &= !CLOCK_HELD;
+            }
+            self.counts.clock_held = self.counts.clock_held.saturating_sub(1);
             self.bindings.schedule(slot, now);
         }
         over

@@ -129,7 +129,9 @@ impl Shard {
     fn gather_late(&mut self, config: &Config, network: &Network, client: &Client) {
         match client {
             Client::Known(identity, hash) => {
-                for former in config.regroup().former(network.key) {
+                // Its own last: what was kept apart there waits for the other one to leave.
+                let formers = config.regroup().former(network.key);
+                for former in formers.chain([network.key]) {
                     for key in [former.0, former.0 | BESIDE, former.0 | KEPT] {
                         let found = self.bindings.find(*hash, key, identity.as_slice());
                         if let Some(slot) = found {
@@ -175,12 +177,32 @@ impl Shard {
             .addr(slot)
             .and_then(|addr| home_of(config, network, addr));
         match home {
-            Some(home) if home.key == key => {}
+            Some(home) if home.key == key => self.take_back(config, network, slot),
             Some(home) => self.rehome_to(config, (network, home), slot),
             None if self.is_live(config, network, slot) => config.regroup().keep(key),
             None => self.drop_memory(config, network, slot),
         }
         true
+    }
+
+    /// A lease that was kept apart is its client's again when the other one has gone elsewhere.
+    fn take_back(&mut self, config: &Config, network: &Network, slot: SlotIndex) {
+        let Some(binding) = self.bindings.slot(slot).copied() else {
+            return;
+        };
+        if binding.network() & KEPT == 0 {
+            return;
+        }
+        let (hash, key) = (binding.hash().into(), network.key.0);
+        let other = self.bindings.find(hash, key, self.bindings.identity(slot));
+        if let Some(other) = other {
+            // It may not have been looked after yet; it is not one that is kept apart.
+            self.rehome(config, other);
+        }
+        let other = self.bindings.find(hash, key, self.bindings.identity(slot));
+        if other.is_none() {
+            self.bindings.rekey_network(slot, key);
+        }
     }
 
     /// Moves `slot` from one network to another. Of two bindings of one client there a lease is

@@ -328,11 +328,25 @@ fn two_leases_of_one_client_are_its_own_again_when_the_networks_are_divided() {
     let divisions: [fn() -> Vec<Net>; 2] = [|| vec![home(), far()], renamed];
     for (divided, restarts) in divisions.into_iter().zip([[false, true]; 2]) {
         for restart in restarts {
-            for settled in [false, true] {
+            for (settled, name, far_first) in [
+                (false, "all", false),
+                (true, "all", true),
+                (false, "home", false),
+                (true, "home", true),
+                (false, "home", true),
+                (true, "home", false),
+                (false, "far", true),
+                (true, "far", false),
+                (false, "far", false),
+                (true, "far", true),
+            ] {
                 let mut world = Setup::default().world();
+                let early = far_first.then(|| lease_far(&mut world, 1));
+                world.pass(2);
                 let near = world.lease(&client(1)).yiaddr();
-                let away = lease_far(&mut world, 1);
-                reload(&mut world, joined("all"), true);
+                world.pass(2);
+                let away = early.unwrap_or_else(|| lease_far(&mut world, 1));
+                reload(&mut world, joined(name), true);
                 if restart {
                     world.restart();
                     assert_eq!(world.shards[0].counts().active, 2);

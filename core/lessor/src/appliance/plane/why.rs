@@ -1,10 +1,11 @@
 //! The last decisions about a client, gathered from the workers.
 
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::Plane;
 use crate::control::{self, Decision};
-use crate::dataplane::trace::{About, Entry, MOST};
+use crate::dataplane::trace::{About, Entry, Inquest, MOST, PATIENCE};
 
 impl Plane {
     /// The last decisions of all workers about `client`, the newest last.
@@ -22,10 +23,16 @@ impl Plane {
     /// At most `most` entries of all workers, by time, the newest last.
     fn entries(&self, about: &About, most: usize) -> Result<Vec<(u16, Entry)>, String> {
         let mut all = Vec::new();
-        for (worker, inquest) in (0..).zip(&self.inquests) {
-            let mut inquest = inquest.lock().unwrap_or_else(PoisonError::into_inner);
-            let entries = inquest.ask(about, most);
-            let entries = entries.map_err(|_| format!("worker {worker} does not answer"))?;
+        // All walk their rings at the same time. The locks are taken in the same order by all.
+        let mut inquests: Vec<_> = self.inquests.iter().map(lock).collect();
+        let until = Instant::now() + PATIENCE;
+        let silent = |worker: u16| move |_| format!("worker {worker} does not answer");
+        for (worker, inquest) in (0..).zip(&mut inquests) {
+            let begun = inquest.begin(about, most, until);
+            begun.map_err(silent(worker))?;
+        }
+        for (worker, inquest) in (0..).zip(&mut inquests) {
+            let entries = inquest.finish(until).map_err(silent(worker))?;
             all.extend(entries.into_iter().map(|entry| (worker, entry)));
         }
         // Entries of one worker and one moment stay in their order.
@@ -35,4 +42,8 @@ impl Plane {
         all.drain(..older);
         Ok(all)
     }
+}
+
+fn lock(inquest: &Mutex<Inquest>) -> MutexGuard<'_, Inquest> {
+    inquest.lock().unwrap_or_else(PoisonError::into_inner)
 }

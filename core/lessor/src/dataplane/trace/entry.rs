@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use dhcp_proto::binding::BindingState;
 use dhcp_proto::config::{Config, NetworkKey};
+use dhcp_proto::identity::HashKey;
 use dhcp_proto::rule::Rule;
 use dhcp_proto::server::{Client, Path, Plan, Query, ReplyKind, Silence};
 use dhcp_proto::shard::BindingView;
@@ -206,7 +208,14 @@ impl Entry {
 
     /// The end of a lease that an operator ordered.
     #[must_use]
-    pub fn of_end(view: &BindingView, network: NetworkKey, now: Instant) -> Self {
+    pub fn of_end(view: &BindingView, network: NetworkKey, now: Instant, key: &HashKey) -> Self {
+        // Of an address that was declined it is who declined it.
+        let identity = if view.state == BindingState::Abandoned {
+            view.agent_info()
+        } else {
+            view.identity()
+        };
+        let named = !identity.is_empty();
         let mut chaddr = [0; 16];
         let octets = view.chaddr();
         if let Some(room) = chaddr.get_mut(..octets.len()) {
@@ -214,6 +223,7 @@ impl Entry {
         }
         Self {
             at: now,
+            client: if named { key.hash(identity) } else { 0 },
             chaddr,
             hlen: u8::try_from(octets.len()).unwrap_or(0),
             giaddr: view.giaddr,

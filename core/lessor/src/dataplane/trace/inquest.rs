@@ -15,9 +15,9 @@ pub const MOST: usize = 1000;
 const QUESTIONS: usize = 4;
 /// Entries that may wait for control.
 const TOLD: usize = 64;
-/// How long control waits for the end: a worker under full load walks the longest ring in half of
-/// this.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long control waits for all workers: one that receives full bursts from four queues walks the
+/// longest ring in this.
+pub const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Whose decisions.
 #[derive(Debug, Clone, Copy)]
@@ -188,9 +188,28 @@ impl Inquest {
     /// [`NoAnswer`] after some seconds: the worker hangs, or has ended.
     pub fn ask(&mut self, about: &About, most: usize) -> Result<Vec<Entry>, NoAnswer> {
         let until = Instant::now() + PATIENCE;
+        self.begin(about, most, until)?;
+        self.finish(until)
+    }
+
+    /// Puts the question of [`Self::ask`].
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] when there is no room for it by `until`.
+    pub fn begin(&mut self, about: &About, most: usize, until: Instant) -> Result<(), NoAnswer> {
         while !self.put(about, most) {
             pause(until)?;
         }
+        Ok(())
+    }
+
+    /// The answer to [`Self::begin`].
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] when it has not come to its end by `until`.
+    pub fn finish(&mut self, until: Instant) -> Result<Vec<Entry>, NoAnswer> {
         let mut entries = Vec::new();
         loop {
             match self.take() {

@@ -66,8 +66,8 @@ impl Ledger<'_> {
         Ok(Step::Write(entry.generation.max(next)))
     }
 
-    /// Checks a lease of the store whose address is not in the file: what the file says of its
-    /// client would take it away, since of a client the store remembers the last address.
+    /// Checks a lease of the store whose address is not in the file: its client would have two, or
+    /// what the file says of it would be forgotten beside this one.
     fn compare_client(&mut self, record: &Record<'_>) {
         let Some((key, network)) = self.lessee(record) else {
             return;

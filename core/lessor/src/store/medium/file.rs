@@ -41,7 +41,13 @@ impl FileMedium {
     /// # Errors
     /// It cannot be opened, or is something else than a directory.
     pub fn existing(path: &Path) -> Result<Self, StoreError> {
-        let opened = File::open(path).and_then(|dir| Ok((dir.metadata()?.is_dir(), dir)));
+        // A pipe of that name would have the open wait for its other end.
+        let at_once = OFlags::NONBLOCK.bits().cast_signed();
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(at_once)
+            .open(path);
+        let opened = opened.and_then(|dir| Ok((dir.metadata()?.is_dir(), dir)));
         match opened {
             Ok((true, dir)) => Ok(Self {
                 path: path.to_owned(),
