@@ -171,10 +171,21 @@ impl Shard {
             if self.expire_accepted(slot, now) {
                 turned.accepted += 1;
             } else if self.is_stale(config, slot) {
-                self.vacate(slot);
+                if self.state(slot) == Some(BindingState::Available) {
+                    self.bindings.remove(slot);
+                } else {
+                    self.vacate(slot);
+                }
                 turned.swept += 1;
             }
         }
+    }
+
+    /// Whether the network has addresses in probation here, whose end takes a decline off a count.
+    /// A reload may have moved them to another one.
+    fn has_aside(&self, network: u32) -> bool {
+        let lists = self.lists(network);
+        lists.is_some_and(|lists| self.bindings.front(lists.aside).is_some())
     }
 
     fn is_stale(&self, config: &Config, slot: SlotIndex) -> bool {
@@ -188,7 +199,7 @@ impl Shard {
                 let cell = network.and_then(|n| config.cell(n.space, addr));
                 cell.is_some_and(|cell| !self.is_own(cell, slot))
             }
-            BindingState::Available => binding.declines == 0,
+            BindingState::Available => binding.declines == 0 || !self.has_aside(binding.network()),
             BindingState::Offered | BindingState::Active | BindingState::Abandoned => false,
         }
     }

@@ -366,6 +366,29 @@ fn two_leases_of_one_client_are_its_own_again_when_the_networks_are_divided() {
 }
 
 #[test]
+fn a_count_of_declines_does_not_outlive_the_probations_that_another_network_has_now() {
+    let mut setup = Setup::default();
+    setup.networks = joined("home");
+    let mut world = setup.world();
+    let bad = lease_far(&mut world, 1);
+    let decline = client(1).decline().requested(bad).server(SERVER).far();
+    assert_eq!(world.send(decline).silence(), Silence::Declined);
+    let near = world.lease(&client(1)).yiaddr();
+    reload(&mut world, vec![home(), far()], true);
+    let release = client(1).release().ciaddr(near).unicast(SERVER);
+    assert_eq!(world.send(release).silence(), Silence::Released);
+    world.pass(25 * 3600);
+    assert_eq!(state(&world, bad), AddressState::Free);
+    let taken = drain(&mut world, 50).len();
+    world.pass(60);
+    assert_eq!(
+        world.shards[0].fill().0,
+        taken,
+        "nothing is left of client 1"
+    );
+}
+
+#[test]
 fn a_lease_is_worth_more_than_a_newer_memory_or_offer_of_its_client_in_networks_that_are_joined() {
     for restart in [false, true] {
         for release in [false, true] {
