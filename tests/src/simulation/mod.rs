@@ -48,6 +48,7 @@ pub use hostile::hostile_frames;
 pub use tally::Tally;
 pub use trace::Trace;
 
+use server::Server;
 use world::World;
 
 /// All words are looked at each so many steps.
@@ -81,7 +82,9 @@ pub fn simulate(seed: u64, steps: u64, trace: Trace) -> Tally {
     }
     world.check_words();
     // An address may have come free a moment ago; the next try is within the minute.
-    let until = world.clocks.now + PATIENCE;
+    // With rings so small that most is refused it takes several.
+    let is_cramped = world.server.as_ref().is_some_and(Server::is_cramped);
+    let until = world.clocks.now + PATIENCE * if is_cramped { 4 } else { 1 };
     while let Some(client) = world.starving() {
         assert!(
             world.clocks.now < until,
