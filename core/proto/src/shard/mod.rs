@@ -72,7 +72,7 @@ const RETURNING: u8 = 1;
 /// Slot flag: an offer to a client that nothing but its DISCOVER speaks for. It may be cut.
 const STRANGER: u8 = 4;
 
-/// Slot flag: the lease was offered to its client again since it was granted or prolonged.
+/// Slot flag: the lease was offered to its client again, shortly before it runs out.
 const OFFERED_AGAIN: u8 = 8;
 
 /// Questions to other workers that are remembered: clients whose reserved address another one is

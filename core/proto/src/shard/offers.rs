@@ -118,12 +118,14 @@ impl Shard {
         let Some(binding) = self.bindings.slot_mut(slot) else {
             return;
         };
+        if binding.until() >= hold {
+            return;
+        }
         if binding.state == BindingState::Active {
             binding.flags |= OFFERED_AGAIN;
         } else {
-            // It has run out, and its grace with it unless the hold is longer.
-            let until = binding.until().max(hold);
-            self.bindings.schedule(slot, until);
+            // In its grace, which the hold outlasts.
+            self.bindings.schedule(slot, hold);
         }
     }
 

@@ -177,8 +177,7 @@ fn c180_a_current_binding_and_a_remembered_address_are_not_probed() {
     let mut world = probing().world();
     let addr = lease(&mut world, 1);
     assert_eq!(world.send(discover(1)).offer().yiaddr(), addr);
-    // Offered again, it is held as long as an offer, which is longer than its grace.
-    world.pass(3600 + 61);
+    world.pass(3600 + 31);
     assert_eq!(state(&world, addr), AddressState::Remembered);
     assert_eq!(world.send(discover(1)).offer().yiaddr(), addr);
     world.pass(61);
