@@ -35,7 +35,9 @@ impl World {
     /// The server has a DISCOVER; no client is left without answers while there are addresses for
     /// all who want one.
     pub(super) fn expect_offer(&mut self, client: usize) {
-        let home = self.clients[client].nature.home;
+        let nature = &self.clients[client].nature;
+        let (home, who) = (nature.home, (nature.number, nature.device));
+        self.pass_on_reserved(who);
         let excused = self.ledger.is_troubled()
             || self.flood.is_felt(self.clocks.now)
             || self.strained + STRAINED > self.clocks.now

@@ -104,6 +104,19 @@ impl World {
         of_file.any(|of| *of == device) || self.office.has(device)
     }
 
+    /// A client of `device` asks for an address: what is reserved for the device passes to it, and
+    /// it may be that no OFFER says so.
+    pub(super) fn pass_on_reserved(&mut self, (client, device): (u32, u32)) {
+        let of_file = self.scenario.reserved.iter();
+        let made = self.office.of.iter().map(|(addr, (of, _))| (addr, of));
+        let mut all = of_file.chain(made);
+        let found = all.find(|(_, of)| **of == device).map(|(addr, _)| *addr);
+        if let Some(addr) = found {
+            let now = self.clocks.now;
+            self.beliefs.pass_on(addr, (client, device), now);
+        }
+    }
+
     /// Somebody reserves an address, or takes that back.
     pub(super) fn change_reservations(&mut self) {
         let made = self.office.of.iter();
